@@ -14,8 +14,8 @@ impl Tally {
     /// pytest (`3 passed, 1 skipped in 0.1s`, with or without a `=` frame).
     pub fn read(&mut self, line: &str) {
         let cargo = line.strip_prefix("test result: ");
-        let framed = line.trim_matches(|c| c == '=' || c == ' ');
-        let pytest = (framed.contains(" in ") && framed.ends_with(|c| c == 's' || c == ')'))
+        let framed = line.trim_matches(['=', ' ']);
+        let pytest = (framed.contains(" in ") && framed.ends_with(['s', ')']))
             .then_some(framed)
             .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
         let Some(text) = cargo.or(pytest) else { return };
