@@ -1,1 +1,29 @@
-//! Being built.
+//! Tensor work as diagrams: what is to be computed, before anyone decides how.
+//!
+//! A [`Diagram`] is a hypergraph of tensors (nodes) and indices (wires) with an
+//! input and an output boundary. Diagrams compose, stand side by side, bend and
+//! reflect as morphisms of a compact closed category; copies, traces, swaps
+//! and identities are wires and cost nothing. A [`Network`] is the same
+//! thing seen by a planner: which wire sits on which operand, and how long it
+//! is.
+//!
+//! Guarantees: nothing here depends on tensor values unless it says so; equal
+//! inputs give equal outputs on every machine; bad input is an [`Error`], never
+//! a panic.
+//!
+//! Architecture invariant: this crate does not contract anything. It knows no
+//! cost model, no kernel and no linear algebra.
+
+mod diagram;
+mod error;
+mod expression;
+mod network;
+mod node;
+mod simplify;
+mod wire;
+
+pub use diagram::Diagram;
+pub use error::{Error, Result};
+pub use network::Network;
+pub use node::{Node, NodeId, NodeOp, Payload, SlotId};
+pub use wire::{Port, Space, Variance, Wire, WireId};

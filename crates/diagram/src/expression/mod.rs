@@ -1,0 +1,1 @@
+//! The einsum front end.
