@@ -1,7 +1,7 @@
 //! Charts as SVG text, sized by the page and not by themselves.
 
+use plotters::coord::combinators::BindKeyPoints;
 use plotters::coord::ranged1d::ValueFormatter;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use crate::{Error, Result};
@@ -34,7 +34,7 @@ pub struct Curve {
 }
 
 /// Width and height of the drawing surface; the page scales it.
-const SIZE: (u32, u32) = (720, 420);
+const SIZE: (u32, u32) = (560, 380);
 /// Okabe–Ito colours, told apart by colour-blind readers too.
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
@@ -90,8 +90,8 @@ pub(crate) fn frontier(series: &[Series], winner: Point, wanted: Option<f64>) ->
             .y_desc("relative error")
             .x_label_formatter(&|v| bytes_text(*v))
             .y_label_formatter(&|v| number_text(*v))
-            .label_style((FONT, 15))
-            .axis_desc_style((FONT, 16))
+            .label_style((FONT, 17))
+            .axis_desc_style((FONT, 18))
             .light_line_style(WHITE)
             .bold_line_style(RGBColor(225, 228, 232))
             .draw()?;
@@ -156,7 +156,7 @@ pub(crate) fn curves(
             .flat_map(|c| c.values.iter().copied())
             .filter(|v| v.is_finite())
     };
-    let across = 0.5..longest as f64 + 0.5;
+    let across = || Positions { longest };
     draw(title, |area| {
         let mut builder = ChartBuilder::on(area);
         builder
@@ -170,7 +170,7 @@ pub(crate) fn curves(
             };
             // Round-off below 1e-14 of the largest value would squeeze the rest.
             let low = low.max(high * 1e-14);
-            let mut chart = builder.build_cartesian_2d(across, (low..high).log_scale())?;
+            let mut chart = builder.build_cartesian_2d(across(), log_axis((low, high)))?;
             lines(&mut chart, position, curves, low)?;
             legend(&mut chart)
         } else {
@@ -178,7 +178,7 @@ pub(crate) fn curves(
                 (l.min(v), h.max(v))
             });
             let pad = if high > low { 0.05 * (high - low) } else { 0.5 };
-            let mut chart = builder.build_cartesian_2d(across, low - pad..high + pad)?;
+            let mut chart = builder.build_cartesian_2d(across(), low - pad..high + pad)?;
             lines(&mut chart, position, curves, f64::NEG_INFINITY)?;
             legend(&mut chart)
         }
@@ -187,15 +187,79 @@ pub(crate) fn curves(
 
 type Failure = Box<dyn std::error::Error>;
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Chart<'a, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, Y>>;
+type Chart<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
+type LogAxis = plotters::coord::combinators::WithKeyPoints<LogCoord<f64>>;
 
-fn lines<Y>(
-    chart: &mut Chart<'_, Y>,
+/// A logarithmic axis whose ticks are few and round however short it is.
+fn log_axis(bounds: (f64, f64)) -> LogAxis {
+    let range: LogCoord<f64> = (bounds.0..bounds.1).log_scale().into();
+    range.with_key_points(log_ticks(bounds))
+}
+
+/// Round numbers inside `bounds`: powers of ten if there are enough of them,
+/// else with 2 and 5, else with every digit.
+fn log_ticks((low, high): (f64, f64)) -> Vec<f64> {
+    let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let ticks = |digits: &[f64], step: usize| -> Vec<f64> {
+        let powers = decades.clone().step_by(step).map(|power| 10f64.powi(power));
+        powers
+            .flat_map(|power| digits.iter().map(move |digit| digit * power))
+            .filter(|tick| (low..=high).contains(tick))
+            .collect()
+    };
+    let many = decades.clone().count().div_ceil(8);
+    [ticks(&[1.0], many), ticks(&[1.0, 2.0, 5.0], 1)]
+        .into_iter()
+        .find(|found| found.len() >= 3)
+        .unwrap_or_else(|| ticks(&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1))
+}
+
+/// The axis of positions 1, 2, …, with whole ticks only.
+struct Positions {
+    longest: usize,
+}
+
+impl Ranged for Positions {
+    type FormatOption = plotters::coord::ranged1d::DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = (value - 0.5) / self.longest as f64;
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<H: plotters::coord::ranged1d::KeyPointHint>(&self, _hint: H) -> Vec<f64> {
+        whole_ticks(self.longest)
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        0.5..self.longest as f64 + 0.5
+    }
+}
+
+/// At most eight whole positions from one to `longest`.
+fn whole_ticks(longest: usize) -> Vec<f64> {
+    let rough = longest.div_ceil(8).max(1);
+    let power = 10usize.pow(rough.ilog10());
+    let step = [1, 2, 5, 10]
+        .map(|d| d * power)
+        .into_iter()
+        .find(|&s| s >= rough)
+        .unwrap_or(rough);
+    let first = usize::from(step == 1);
+    (first..=longest / step)
+        .map(|i| (i * step).max(1) as f64)
+        .collect()
+}
+
+fn lines<X, Y>(
+    chart: &mut Chart<'_, X, Y>,
     position: &str,
     curves: &[Curve],
     floor: f64,
 ) -> std::result::Result<(), Failure>
 where
+    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
     chart
@@ -203,8 +267,8 @@ where
         .x_desc(position)
         .y_label_formatter(&|v| number_text(*v))
         .x_label_formatter(&|v| format!("{v:.0}"))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 16))
+        .label_style((FONT, 17))
+        .axis_desc_style((FONT, 18))
         .light_line_style(WHITE)
         .bold_line_style(RGBColor(225, 228, 232))
         .draw()?;
@@ -221,9 +285,7 @@ where
     Ok(())
 }
 
-fn legend<'a, X, Y>(
-    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
-) -> std::result::Result<(), Failure>
+fn legend<'a, X, Y>(chart: &mut Chart<'a, X, Y>) -> std::result::Result<(), Failure>
 where
     X: Ranged,
     Y: Ranged,
@@ -233,7 +295,7 @@ where
         .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.85))
         .border_style(RGBColor(208, 215, 222))
-        .label_font((FONT, 15))
+        .label_font((FONT, 17))
         .draw()?;
     Ok(())
 }
@@ -309,7 +371,7 @@ mod tests {
         )
         .unwrap();
         assert!(svg.starts_with("<svg role=\"img\""), "{}", &svg[..80]);
-        assert!(svg.contains("viewBox=\"0 0 720 420\""));
+        assert!(svg.contains("viewBox=\"0 0 560 380\""));
         assert!(svg.contains("tucker") && svg.contains("written"));
     }
 
@@ -338,6 +400,19 @@ mod tests {
             values: vec![0.0; 4],
         }];
         assert!(curves("t", "p", &zero, true).is_ok());
+    }
+
+    #[test]
+    fn ticks_are_round_and_few_but_never_missing() {
+        assert_eq!(log_ticks((0.9, 2e4)), [1.0, 10.0, 100.0, 1e3, 1e4]);
+        assert_eq!(log_ticks((150.0, 1100.0)), [200.0, 500.0, 1000.0]);
+        assert_eq!(
+            log_ticks((250.0, 700.0)),
+            [300.0, 400.0, 500.0, 600.0, 700.0]
+        );
+        assert!(log_ticks((1e-15, 1.0)).len() <= 9);
+        assert_eq!(whole_ticks(4), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(whole_ticks(100), [1.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
     }
 
     #[test]
