@@ -14,16 +14,31 @@
 //! Architecture invariant: this crate does not contract anything. It knows no
 //! cost model, no kernel and no linear algebra.
 
+mod canonical;
+mod category;
 mod diagram;
+mod display;
 mod error;
 mod expression;
+mod fingerprint;
+mod generator;
+mod lower;
+mod naive;
 mod network;
 mod node;
+mod outline;
 mod simplify;
+mod values;
 mod wire;
 
+pub use canonical::Canonical;
 pub use diagram::Diagram;
 pub use error::{Error, Result};
+pub use generator::{Generator, MAX_LEVI_CIVITA, Terms, levi_civita_pair};
+pub use lower::{Lowered, Operand, Source};
+#[doc(hidden)]
+pub use naive::{evaluate_lowered_naive, evaluate_naive};
 pub use network::Network;
 pub use node::{Node, NodeId, NodeOp, Payload, SlotId};
+pub use outline::{Outline, OutlineKind, OutlineNode};
 pub use wire::{Port, Space, Variance, Wire, WireId};

@@ -117,6 +117,38 @@ impl Network {
         self.inputs.iter().map(|term| self.size_of(term)).sum()
     }
 
+    /// The einsum expression, with wires spelled as letters.
+    ///
+    /// Wires are lettered `a…z`, `A…Z`, then on through the letters of Unicode
+    /// from `À`; a network with more wires than there are letters is spelled
+    /// in the named form (`w0 w1, w1 w2 -> w0 w2`). A wire that occurs in the output
+    /// only is written too; the reader has to be told its size.
+    ///
+    /// ```
+    /// use tensegrity_diagram::Network;
+    /// let trace = Network { inputs: vec![vec![1, 1]], output: vec![], dims: vec![2, 3] };
+    /// assert_eq!(trace.to_einsum(), "bb->");
+    /// ```
+    #[must_use]
+    pub fn to_einsum(&self) -> String {
+        let alphabet: Vec<char> = ('a'..='z')
+            .chain('A'..='Z')
+            .chain(('À'..=char::MAX).filter(|c| c.is_alphabetic()))
+            .take(self.dims.len())
+            .collect();
+        let letters = alphabet.len() == self.dims.len();
+        let spell = |term: &Vec<u32>| -> String {
+            if letters {
+                return term.iter().map(|&w| alphabet[w as usize]).collect();
+            }
+            let names: Vec<String> = term.iter().map(|w| format!("w{w}")).collect();
+            names.join(" ")
+        };
+        let inputs: Vec<String> = self.inputs.iter().map(spell).collect();
+        let (comma, arrow) = if letters { (",", "->") } else { (", ", " -> ") };
+        format!("{}{arrow}{}", inputs.join(comma), spell(&self.output))
+    }
+
     /// How many operands carry each wire (a wire repeated on one operand counts once).
     ///
     /// # Panics

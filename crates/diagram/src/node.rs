@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tensegrity_tensor::{Array, DType};
 
-use crate::{Result, WireId};
+use crate::{Generator, Result, WireId};
 
 /// Number of a node within its diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ pub enum Payload {
     Input(SlotId),
     /// A tensor known when the diagram is built.
     Const(Arc<Array>),
+    /// A structured tensor that needs no storage.
+    Generator(Generator),
     /// A tensor computed on demand.
     Lazy(Arc<dyn NodeOp>),
 }

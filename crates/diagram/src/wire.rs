@@ -82,6 +82,21 @@ impl fmt::Display for Variance {
     }
 }
 
+/// The inverse of `Display`.
+impl std::str::FromStr for Variance {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match (text, text.strip_prefix("irrep ")) {
+            ("plain", _) => Ok(Variance::Plain),
+            ("upper", _) => Ok(Variance::Upper),
+            ("lower", _) => Ok(Variance::Lower),
+            (_, Some(label)) => Ok(Variance::Irrep(label.into())),
+            _ => Err(()),
+        }
+    }
+}
+
 /// The type of a boundary position: a dimension and a variance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
@@ -126,6 +141,12 @@ impl Space {
             dim,
             variance: Variance::Irrep(label.into()),
         }
+    }
+
+    /// Untagged spaces of these dimensions.
+    #[must_use]
+    pub fn list(dims: &[u64]) -> Vec<Self> {
+        dims.iter().copied().map(Self::plain).collect()
     }
 
     /// The dual space.
