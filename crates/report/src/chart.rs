@@ -1,7 +1,6 @@
 //! Charts as SVG text, sized by the page and not by themselves.
 
-use plotters::coord::combinators::BindKeyPoints;
-use plotters::coord::ranged1d::ValueFormatter;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, ValueFormatter};
 use plotters::prelude::*;
 
 use crate::{Error, Result};
@@ -188,12 +187,32 @@ pub(crate) fn curves(
 type Failure = Box<dyn std::error::Error>;
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
-type LogAxis = plotters::coord::combinators::WithKeyPoints<LogCoord<f64>>;
-
 /// A logarithmic axis whose ticks are few and round however short it is.
-fn log_axis(bounds: (f64, f64)) -> LogAxis {
-    let range: LogCoord<f64> = (bounds.0..bounds.1).log_scale().into();
-    range.with_key_points(log_ticks(bounds))
+struct LogAxis {
+    low: f64,
+    high: f64,
+}
+
+fn log_axis((low, high): (f64, f64)) -> LogAxis {
+    LogAxis { low, high }
+}
+
+impl Ranged for LogAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = (value / self.low).ln() / (self.high / self.low).ln();
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, _hint: H) -> Vec<f64> {
+        log_ticks((self.low, self.high))
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.low..self.high
+    }
 }
 
 /// Round numbers inside `bounds`: powers of ten if there are enough of them,
@@ -220,7 +239,7 @@ struct Positions {
 }
 
 impl Ranged for Positions {
-    type FormatOption = plotters::coord::ranged1d::DefaultFormatting;
+    type FormatOption = DefaultFormatting;
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
@@ -228,7 +247,7 @@ impl Ranged for Positions {
         limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
     }
 
-    fn key_points<H: plotters::coord::ranged1d::KeyPointHint>(&self, _hint: H) -> Vec<f64> {
+    fn key_points<H: KeyPointHint>(&self, _hint: H) -> Vec<f64> {
         whole_ticks(self.longest)
     }
 
