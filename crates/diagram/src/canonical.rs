@@ -1,8 +1,8 @@
 //! Normal and canonical forms: when two diagrams are the same diagram.
 //!
 //! Problem: decide equality for caches and laws without solving graph
-//! isomorphism. Method: fuse all structure into wires ([`Diagram::normalized`]),
-//! then refine colours of nodes and wires until stable (1-dimensional
+//! isomorphism. Method: fuse all structure into wires ([`Diagram::normalized`]);
+//! in each connected part refine colours of nodes and wires until stable (1-dimensional
 //! Weisfeiler–Leman on the incidence graph, leg positions and boundary
 //! positions as edge labels), breaking ties by the order of the
 //! nodes and refining again.
@@ -21,7 +21,7 @@ use tensegrity_tensor::{DType, c128};
 
 use crate::fingerprint::Fingerprint;
 use crate::generator::Generator;
-use crate::lower::{Lowered, Source};
+use crate::lower::{Fusion, Lowered, Source};
 use crate::node::Payload;
 use crate::{Diagram, Node, NodeId, Port, Variance, WireId};
 
@@ -128,11 +128,17 @@ impl Diagram {
     /// ```
     #[must_use]
     pub fn canonical(&self) -> Canonical {
-        let normal = self.normalized();
-        let order = Refinement::new(&normal).run();
-        Canonical {
-            words: encode(&normal, &order),
+        let mut parts: Vec<Vec<u64>> = components(&self.normalized())
+            .iter()
+            .map(|part| part.encode(&Refinement::new(part).run()))
+            .collect();
+        parts.sort();
+        let mut words = vec![self.cod.len() as u64, self.dom.len() as u64];
+        for part in parts {
+            words.push(part.len() as u64);
+            words.extend(part);
         }
+        Canonical { words }
     }
 
     /// The hash of [`Diagram::canonical`], for caches.
@@ -196,45 +202,98 @@ fn variance_word(variance: &Variance) -> u64 {
     }
 }
 
-/// The normal form in canonical order as words. Nodes and wires share one
-/// numbering in `order`: nodes first, then wires, each mapped to its place.
-fn encode(diagram: &Diagram, order: &[u32]) -> Vec<u64> {
-    let nodes = diagram.nodes.len();
-    let mut sorted: Vec<usize> = (0..nodes).collect();
-    sorted.sort_by_key(|&n| order[n]);
-    // Wires are renumbered by first use, so that the words of two diagrams can
-    // be compared whatever colours the refinement used.
-    let mut places: BTreeMap<WireId, u64> = BTreeMap::new();
-    let mut dims = Vec::new();
-    let mut place = |wire: WireId| {
-        *places.entry(wire).or_insert_with(|| {
-            dims.push(diagram.wires[wire.index()].dim);
-            dims.len() as u64 - 1
-        })
-    };
-    let mut words = vec![
-        nodes as u64,
-        diagram.cod.len() as u64,
-        diagram.dom.len() as u64,
-    ];
-    for port in diagram.cod.iter().chain(&diagram.dom) {
-        words.push(place(port.wire));
-        words.push(variance_word(&port.variance));
+/// A connected part of a normal form. Handling parts one by one spares
+/// refinement what it cannot do: tell two rings from one of the same length.
+#[derive(Default)]
+struct Component {
+    /// Identity and legs (numbers of `dims`) of each node.
+    nodes: Vec<(u128, Vec<u32>)>,
+    /// Dimension of each wire.
+    dims: Vec<u64>,
+    /// Boundary positions: place over cod then dom, tag, wire.
+    ports: Vec<(u64, u64, u32)>,
+}
+
+/// Connected parts, in order of their first wire or, for nodes without legs,
+/// node.
+fn components(normal: &Diagram) -> Vec<Component> {
+    let mut fusion = Fusion::new(normal.wires.len());
+    for node in &normal.nodes {
+        for pair in node.legs.windows(2) {
+            fusion.union(pair[0].0, pair[1].0);
+        }
     }
-    for &n in &sorted {
-        let node = &diagram.nodes[n];
-        let identity = node_identity(node);
-        words.extend([identity as u64, (identity >> 64) as u64]);
-        words.push(node.legs.len() as u64);
-        words.extend(node.legs.iter().map(|&leg| place(leg)));
+    let mut parts: Vec<Component> = Vec::new();
+    // Part of each wire, by the representative of its set, and its number there.
+    let mut part_of = vec![0; normal.wires.len()];
+    let mut local = vec![0; normal.wires.len()];
+    for (w, wire) in normal.wires.iter().enumerate() {
+        let root = fusion.find(w as u32) as usize;
+        if root == w {
+            part_of[w] = parts.len();
+            parts.push(Component::default());
+        }
+        part_of[w] = part_of[root];
+        let part = &mut parts[part_of[w]];
+        local[w] = part.dims.len() as u32;
+        part.dims.push(wire.dim);
     }
-    words.extend(dims);
-    words
+    for node in &normal.nodes {
+        let item = (
+            node_identity(node),
+            node.legs.iter().map(|w| local[w.index()]).collect(),
+        );
+        match node.legs.first() {
+            Some(wire) => parts[part_of[wire.index()]].nodes.push(item),
+            None => parts.push(Component {
+                nodes: vec![item],
+                ..Component::default()
+            }),
+        }
+    }
+    let ports = normal.cod.iter().chain(&normal.dom);
+    for (position, port) in ports.enumerate() {
+        let wire = port.wire.index();
+        let item = (position as u64, variance_word(&port.variance), local[wire]);
+        parts[part_of[wire]].ports.push(item);
+    }
+    parts
+}
+
+impl Component {
+    /// The part as words, nodes sorted by their place in `order`, wires
+    /// renumbered by first use.
+    fn encode(&self, order: &[u32]) -> Vec<u64> {
+        let mut sorted: Vec<usize> = (0..self.nodes.len()).collect();
+        sorted.sort_by_key(|&n| order[n]);
+        let mut places: Vec<Option<u64>> = vec![None; self.dims.len()];
+        let mut dims = Vec::with_capacity(self.dims.len());
+        let mut place = |wire: u32| {
+            *places[wire as usize].get_or_insert_with(|| {
+                dims.push(self.dims[wire as usize]);
+                dims.len() as u64 - 1
+            })
+        };
+        let mut words = vec![self.ports.len() as u64, self.nodes.len() as u64];
+        for &(position, tag, wire) in &self.ports {
+            words.extend([position, tag, place(wire)]);
+        }
+        for n in sorted {
+            let (identity, legs) = &self.nodes[n];
+            words.extend([*identity as u64, (*identity >> 64) as u64]);
+            words.push(legs.len() as u64);
+            words.extend(legs.iter().map(|&leg| place(leg)));
+        }
+        words.extend(dims);
+        words
+    }
 }
 
 /// Partition refinement over nodes and wires.
+///
+/// Nodes and wires share one numbering of vertices, nodes first.
 struct Refinement<'a> {
-    diagram: &'a Diagram,
+    part: &'a Component,
     /// Colour of each vertex; equal colours are not yet told apart.
     colour: Vec<u32>,
     /// Vertices of each colour.
@@ -246,40 +305,32 @@ struct Refinement<'a> {
 }
 
 impl<'a> Refinement<'a> {
-    fn new(diagram: &'a Diagram) -> Self {
-        let nodes = diagram.nodes.len();
-        let mut attached = vec![Vec::new(); diagram.wires.len()];
-        for (n, node) in diagram.nodes.iter().enumerate() {
-            for (leg, wire) in node.legs.iter().enumerate() {
-                attached[wire.index()].push((n as u32, leg as u32));
+    fn new(part: &'a Component) -> Self {
+        let nodes = part.nodes.len();
+        let mut attached = vec![Vec::new(); part.dims.len()];
+        for (n, (_, legs)) in part.nodes.iter().enumerate() {
+            for (leg, &wire) in legs.iter().enumerate() {
+                attached[wire as usize].push((n as u32, leg as u32));
             }
         }
-        let mut positions = vec![Vec::new(); diagram.wires.len()];
-        let ports = diagram.cod.iter().chain(&diagram.dom);
-        for (position, port) in ports.enumerate() {
-            positions[port.wire.index()].push(position as u64);
+        let mut positions = vec![Vec::new(); part.dims.len()];
+        for &(position, _, wire) in &part.ports {
+            positions[wire as usize].push(position);
         }
-        let node_key = |(n, node): (usize, &Node)| {
-            let identity = node_identity(node);
-            let mut key = vec![0, identity as u64, (identity >> 64) as u64];
-            key.extend(node.legs.iter().map(|w| diagram.wires[w.index()].dim));
-            (key, n as u32)
-        };
-        let wire_key = |(w, positions): (usize, Vec<u64>)| {
-            let mut key = vec![1, diagram.wires[w].dim];
+        let mut keyed: Vec<(Vec<u64>, u32)> = Vec::with_capacity(nodes + part.dims.len());
+        for (n, (identity, legs)) in part.nodes.iter().enumerate() {
+            let mut key = vec![0, *identity as u64, (*identity >> 64) as u64];
+            key.extend(legs.iter().map(|&w| part.dims[w as usize]));
+            keyed.push((key, n as u32));
+        }
+        for (w, positions) in positions.into_iter().enumerate() {
+            let mut key = vec![1, part.dims[w]];
             key.extend(positions);
-            (key, (nodes + w) as u32)
-        };
-        let mut keyed: Vec<(Vec<u64>, u32)> = diagram
-            .nodes
-            .iter()
-            .enumerate()
-            .map(node_key)
-            .chain(positions.into_iter().enumerate().map(wire_key))
-            .collect();
+            keyed.push((key, (nodes + w) as u32));
+        }
         keyed.sort();
         let mut refinement = Self {
-            diagram,
+            part,
             colour: vec![0; keyed.len()],
             cells: Vec::new(),
             place: vec![0; keyed.len()],
@@ -319,7 +370,7 @@ impl<'a> Refinement<'a> {
     fn run(mut self) -> Vec<u32> {
         let everything: Vec<u32> = (0..self.colour.len() as u32).collect();
         self.refine(everything);
-        let nodes = self.diagram.nodes.len() as u32;
+        let nodes = self.part.nodes.len() as u32;
         // Only nodes need telling apart: wires follow from them. Cells are
         // only ever split and appended, so one sweep sees every tie.
         let mut number = 0;
@@ -339,11 +390,11 @@ impl<'a> Refinement<'a> {
     }
 
     fn neighbours(&self, vertex: u32) -> Vec<u32> {
-        let nodes = self.diagram.nodes.len();
+        let nodes = self.part.nodes.len();
         let vertex = vertex as usize;
         if vertex < nodes {
-            let legs = &self.diagram.nodes[vertex].legs;
-            legs.iter().map(|w| w.0 + nodes as u32).collect()
+            let legs = &self.part.nodes[vertex].1;
+            legs.iter().map(|&w| w + nodes as u32).collect()
         } else {
             self.attached[vertex - nodes].iter().map(|a| a.0).collect()
         }
@@ -351,12 +402,12 @@ impl<'a> Refinement<'a> {
 
     /// What a vertex sees: the colours round it, with leg positions.
     fn signature(&self, vertex: u32) -> Vec<u64> {
-        let nodes = self.diagram.nodes.len();
+        let nodes = self.part.nodes.len();
         let vertex = vertex as usize;
         let seen = |v: usize| u64::from(self.colour[v]);
         if vertex < nodes {
-            let legs = &self.diagram.nodes[vertex].legs;
-            legs.iter().map(|w| seen(nodes + w.index())).collect()
+            let legs = &self.part.nodes[vertex].1;
+            legs.iter().map(|&w| seen(nodes + w as usize)).collect()
         } else {
             let mut around: Vec<u64> = self.attached[vertex - nodes]
                 .iter()

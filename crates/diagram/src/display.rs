@@ -17,7 +17,7 @@ use crate::{Diagram, Node, Port, Variance, WireId};
 /// d.set_cod(&[k])?;
 /// assert_eq!(
 ///     d.to_string(),
-///     "1 → axis:3\n  u  a      input 0\n  v  b      input 1\n  ε  a b axis  levi_civita\n  sum a:3 b:3\n"
+///     "1 → axis:3\n  u  a         input 0\n  v  b         input 1\n  ε  a b axis  levi_civita\n  sum a:3 b:3\n"
 /// );
 /// # Ok::<(), tensegrity_diagram::Error>(())
 /// ```

@@ -184,8 +184,8 @@ impl Generator {
             Generator::Cap { .. } => "∩".into(),
             Generator::Spider { .. } => "δ".into(),
             Generator::Permutation { .. } => "σ".into(),
-            Generator::Scalar(c) if c.im == 0.0 => format!("{}", c.re),
-            Generator::Scalar(c) => format!("{}{:+}i", c.re, c.im),
+            Generator::Scalar(c) if c.im == 0.0 => short(c.re),
+            Generator::Scalar(c) => format!("{}{:+.3}i", short(c.re), c.im),
             Generator::OneHot { index, .. } => format!("e{index}"),
             Generator::Diagonal(_) => "diag".into(),
             Generator::Triangular { upper: false, .. } => "◺".into(),
@@ -427,6 +427,16 @@ pub(crate) fn check_permutation(order: &[usize], length: usize) -> Result<()> {
             length,
         })
     }
+}
+
+/// A number for a label: four significant digits or so.
+fn short(x: f64) -> String {
+    if x == 0.0 || (1e-3..1e6).contains(&x.abs()) {
+        let text = format!("{x:.4}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        return text.to_owned();
+    }
+    format!("{x:.3e}")
 }
 
 /// All permutations of 0..n in lexicographic order with their signs.
