@@ -1,1 +1,5 @@
 //! Being built.
+mod codec;
+mod error;
+pub use codec::{Fineness, NodeForm, Packed, Quantised, Steps};
+pub use error::{Error, Result};
