@@ -1,0 +1,73 @@
+//! What can be wrong with a plan or a run.
+
+use tensegrity_tensor::DType;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of planning and running, in the user's terms.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The expression, or its operands' shapes, are wrong.
+    #[error(transparent)]
+    Diagram(#[from] tensegrity_diagram::Error),
+    /// Tensor storage refused.
+    #[error(transparent)]
+    Tensor(#[from] tensegrity_tensor::Error),
+    /// A plan was made for another number of operands.
+    #[error("{what} takes {expected} operands; {found} were given")]
+    OperandCount {
+        /// What is run.
+        what: String,
+        /// Operands it takes.
+        expected: usize,
+        /// Operands given.
+        found: usize,
+    },
+    /// A plan was made for other shapes.
+    #[error(
+        "operand {operand} has shape {found:?}, but the plan was made for {expected:?}; \
+         make a new plan for these shapes"
+    )]
+    PlanShape {
+        /// Operand, counted from 0.
+        operand: usize,
+        /// Shape the plan was made for.
+        expected: Vec<usize>,
+        /// Shape given.
+        found: Vec<usize>,
+    },
+    /// The result does not fit where it should be written.
+    #[error("the output has shape {found:?}, but the result has {expected:?}")]
+    OutputShape {
+        /// Shape of the result.
+        expected: Vec<usize>,
+        /// Shape given.
+        found: Vec<usize>,
+    },
+    /// Element types that cannot be combined as asked.
+    #[error("{what}: {found} where {expected} is needed; convert it first")]
+    WrongDType {
+        /// Which operand or output.
+        what: String,
+        /// Element type given.
+        found: DType,
+        /// Element type needed.
+        expected: DType,
+    },
+    /// The computation needs more memory than allowed.
+    #[error(
+        "the plan needs {needed} bytes at its peak, more than the limit of {limit}; \
+         raise the limit or plan with minimize = \"size\""
+    )]
+    MemoryBudget {
+        /// Bytes needed at the peak, beyond operands and result.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A sequence of contraction steps does not lead from the operands to the result.
+    #[error("contraction path: {0}")]
+    InvalidPath(String),
+}

@@ -1,0 +1,294 @@
+//! SIMD along an index of the result.
+//!
+//! A strip of the result stays in registers while all summed indices are
+//! walked: one kernel for axpy, outer and Hadamard products, matrix–vector
+//! products with the long side contiguous, and small matrices whose batch
+//! index is contiguous.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::lane::Lane;
+use super::loops::{Loop, Loops, for_each};
+use super::sums::Sums;
+
+/// How an operand moves along the SIMD index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mode {
+    /// Not at all: one value for all lanes.
+    Fixed,
+    /// One element a lane.
+    Unit,
+    /// By a stride: lanes are gathered.
+    Strided,
+}
+
+impl Mode {
+    pub fn of(stride: isize) -> Self {
+        match stride {
+            0 => Mode::Fixed,
+            1 => Mode::Unit,
+            _ => Mode::Strided,
+        }
+    }
+}
+
+/// A prepared contraction with SIMD along `inner`.
+#[derive(Clone, Debug)]
+pub(crate) struct Across {
+    inner: Loop,
+    outer: Loops,
+    sums: Sums,
+    swapped: bool,
+}
+
+impl Across {
+    /// SIMD runs along `kept[inner]`.
+    pub fn new(mut kept: Loops, inner: usize, mut summed: Loops) -> Self {
+        let swapped = Mode::of(kept[inner].a) > Mode::of(kept[inner].b);
+        if swapped {
+            for l in kept.iter_mut().chain(&mut summed) {
+                (l.a, l.b) = (l.b, l.a);
+            }
+        }
+        let inner = kept.remove(inner);
+        kept.sort_by_key(|l| std::cmp::Reverse(l.c.unsigned_abs()));
+        Self {
+            inner,
+            outer: kept,
+            sums: Sums::new(summed),
+            swapped,
+        }
+    }
+
+    /// Pieces along the longest index of the result, each with its offsets.
+    pub fn split(&self, pieces: usize) -> Vec<(Self, [isize; 3])> {
+        let longest = (self.outer.iter().enumerate()).max_by_key(|(_, l)| l.length);
+        let at = match longest {
+            // Pieces of the SIMD index should stay whole cache lines.
+            Some((at, l)) if l.length * 64 > self.inner.length => Some(at),
+            _ => None,
+        };
+        let whole = at.map_or(self.inner, |at| self.outer[at]);
+        let granule = if at.is_some() { 1 } else { 64 };
+        (whole.pieces(pieces, granule).into_iter())
+            .map(|(part, [a, b, c])| {
+                let mut piece = self.clone();
+                match at {
+                    Some(at) => piece.outer[at] = part,
+                    None => piece.inner = part,
+                }
+                let offsets = if self.swapped { [b, a, c] } else { [a, b, c] };
+                (piece, offsets)
+            })
+            .collect()
+    }
+
+    /// # Safety
+    /// Every offset of the loops is inside the tensors; nothing else touches `c`.
+    pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
+        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
+        Arch::new().dispatch(Run { plan: self, a, b, c });
+    }
+}
+
+struct Run<'p, T> {
+    plan: &'p Across,
+    a: *const T,
+    b: *const T,
+    c: *mut T,
+}
+
+impl<T: Lane> WithSimd for Run<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        const FIXED: u8 = 0;
+        const UNIT: u8 = 1;
+        const STRIDED: u8 = 2;
+        // SAFETY: the contract of `Across::run`.
+        unsafe {
+            match (Mode::of(self.plan.inner.a), Mode::of(self.plan.inner.b)) {
+                (Mode::Fixed, Mode::Fixed) => self.rows::<S, FIXED, FIXED>(simd),
+                (Mode::Fixed, Mode::Unit) => self.rows::<S, FIXED, UNIT>(simd),
+                (Mode::Unit, Mode::Unit) => self.rows::<S, UNIT, UNIT>(simd),
+                // The rest gathers; telling the cases apart would only grow the code.
+                _ => self.rows::<S, STRIDED, STRIDED>(simd),
+            }
+        }
+    }
+}
+
+/// A strip of the result: where it is and how its operands move.
+struct Strip<T> {
+    a: *const T,
+    b: *const T,
+    c: *mut T,
+    inner: Loop,
+    first: bool,
+}
+
+impl<T: Lane> Run<'_, T> {
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const A: u8, const B: u8>(&self, simd: S) {
+        let plan = self.plan;
+        for_each(&plan.outer, |a, b, c| {
+            let mut first = true;
+            plan.sums.for_each_block(|da, db, table| {
+                // SAFETY: offsets of the loops stay inside the tensors.
+                unsafe {
+                    let strip = Strip {
+                        a: self.a.offset(a + da),
+                        b: self.b.offset(b + db),
+                        c: self.c.offset(c),
+                        inner: plan.inner,
+                        first,
+                    };
+                    strip.run::<S, A, B>(simd, table);
+                }
+                first = false;
+            });
+        });
+    }
+}
+
+impl<T: Lane> Strip<T> {
+    #[inline(always)]
+    unsafe fn run<S: Simd, const A: u8, const B: u8>(mut self, simd: S, table: &[(isize, isize)]) {
+        let lanes = T::lanes::<S>();
+        let mut left = self.inner.length;
+        // SAFETY: each call covers elements still inside the strip.
+        unsafe {
+            while left >= 8 * lanes {
+                self.vectors::<S, A, B, 8>(simd, table);
+                left -= 8 * lanes;
+            }
+            if left >= 4 * lanes {
+                self.vectors::<S, A, B, 4>(simd, table);
+                left -= 4 * lanes;
+            }
+            while left >= lanes {
+                self.vectors::<S, A, B, 1>(simd, table);
+                left -= lanes;
+            }
+            if left > 0 {
+                self.part::<S, A, B>(simd, table, left);
+            }
+        }
+    }
+
+    /// Computes `W` whole vectors and moves on.
+    #[inline(always)]
+    unsafe fn vectors<S: Simd, const A: u8, const B: u8, const W: usize>(
+        &mut self,
+        simd: S,
+        table: &[(isize, isize)],
+    ) {
+        let lanes = T::lanes::<S>();
+        let step = lanes as isize;
+        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        // SAFETY: W·lanes elements are left on every tensor, at every table entry.
+        unsafe {
+            let mut sum = [T::splat(simd, T::ZERO); W];
+            if !self.first {
+                for w in 0..W {
+                    sum[w] = fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
+                }
+            }
+            for &(ka, kb) in table {
+                let (pa, pb) = (self.a.offset(ka), self.b.offset(kb));
+                for w in 0..W {
+                    let w_step = w as isize * step;
+                    let x = fetch::<T, S, A>(simd, pa.offset(w_step * sa), sa, lanes);
+                    let y = fetch::<T, S, B>(simd, pb.offset(w_step * sb), sb, lanes);
+                    sum[w] = T::mul_add(simd, x, y, sum[w]);
+                }
+            }
+            for w in 0..W {
+                put(simd, self.c.offset(w as isize * step * sc), sc, lanes, sum[w]);
+            }
+            self.advance(W as isize * step);
+        }
+    }
+
+    /// Computes the last `count` elements, fewer than a vector.
+    #[inline(always)]
+    unsafe fn part<S: Simd, const A: u8, const B: u8>(
+        &mut self,
+        simd: S,
+        table: &[(isize, isize)],
+        count: usize,
+    ) {
+        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        // SAFETY: `count` elements are left on every tensor, at every table entry.
+        unsafe {
+            let mut sum = T::splat(simd, T::ZERO);
+            if !self.first {
+                sum = fetch::<T, S, 2>(simd, self.c, sc, count);
+            }
+            for &(ka, kb) in table {
+                let x = fetch::<T, S, A>(simd, self.a.offset(ka), sa, count);
+                let y = fetch::<T, S, B>(simd, self.b.offset(kb), sb, count);
+                sum = T::mul_add(simd, x, y, sum);
+            }
+            put(simd, self.c, sc, count, sum);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn advance(&mut self, steps: isize) {
+        // `wrapping`: behind the last strip this may point anywhere.
+        self.a = self.a.wrapping_offset(steps.wrapping_mul(self.inner.a));
+        self.b = self.b.wrapping_offset(steps.wrapping_mul(self.inner.b));
+        self.c = self.c.wrapping_offset(steps.wrapping_mul(self.inner.c));
+    }
+}
+
+/// `count` elements as a vector; `MODE` is that of [`Mode`], 2 covering all.
+#[inline(always)]
+unsafe fn fetch<T: Lane, S: Simd, const MODE: u8>(
+    simd: S,
+    from: *const T,
+    stride: isize,
+    count: usize,
+) -> T::V<S> {
+    let lanes = T::lanes::<S>();
+    // SAFETY: the caller's; unused lanes are not read.
+    unsafe {
+        if MODE == 0 || (MODE == 2 && stride == 0) {
+            return T::splat(simd, *from);
+        }
+        if MODE == 1 || (MODE == 2 && stride == 1) {
+            return if count == lanes {
+                T::load::<S>(from)
+            } else {
+                T::load_part(simd, from, count)
+            };
+        }
+        let mut gathered = [T::ZERO; 16];
+        for lane in 0..count {
+            gathered[lane] = *from.offset(lane as isize * stride);
+        }
+        T::load::<S>(gathered.as_ptr())
+    }
+}
+
+#[inline(always)]
+unsafe fn put<T: Lane, S: Simd>(simd: S, to: *mut T, stride: isize, count: usize, value: T::V<S>) {
+    // SAFETY: the caller's; unused lanes are not written.
+    unsafe {
+        if stride == 1 {
+            if count == T::lanes::<S>() {
+                T::store::<S>(to, value);
+            } else {
+                T::store_part(simd, to, count, value);
+            }
+            return;
+        }
+        let mut scattered = [T::ZERO; 16];
+        T::store::<S>(scattered.as_mut_ptr(), value);
+        for lane in 0..count {
+            *to.offset(lane as isize * stride) = scattered[lane];
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! SIMD along a summed index: dot products and their relatives.
+//!
+//! Each element of the result is a sum over a contiguous run and any number of
+//! further indices. Four independent vectors are summed so that the latency of
+//! an addition is hidden; blocks of at most [`super::sums`]' table are summed
+//! one after the other, which also keeps rounding errors small.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::lane::Lane;
+use super::loops::{Loop, Loops, for_each};
+use super::sums::Sums;
+
+/// Longest run summed into one set of vectors.
+const RUN: usize = 1 << 13;
+
+/// A prepared contraction with SIMD along a summed index.
+#[derive(Clone, Debug)]
+pub(crate) struct Along {
+    inner: Loop,
+    outer: Loops,
+    sums: Sums,
+    swapped: bool,
+}
+
+impl Along {
+    /// SIMD runs along `summed[inner]`; strides other than zero and one are gathered.
+    pub fn new(mut kept: Loops, mut summed: Loops, inner: usize) -> Self {
+        // The operand that moves is b.
+        let swapped = summed[inner].b == 0;
+        if swapped {
+            for l in kept.iter_mut().chain(&mut summed) {
+                (l.a, l.b) = (l.b, l.a);
+            }
+        }
+        let inner = summed.remove(inner);
+        kept.sort_by_key(|l| std::cmp::Reverse(l.c.unsigned_abs()));
+        Self {
+            inner,
+            outer: kept,
+            sums: Sums::new(summed),
+            swapped,
+        }
+    }
+
+    /// Pieces along the longest index of the result, each with its offsets.
+    pub fn split(&self, pieces: usize) -> Vec<(Self, [isize; 3])> {
+        let longest = (self.outer.iter().enumerate()).max_by_key(|(_, l)| l.length);
+        let Some((at, &whole)) = longest else {
+            return vec![(self.clone(), [0; 3])];
+        };
+        (whole.pieces(pieces, 1).into_iter())
+            .map(|(part, [a, b, c])| {
+                let mut piece = self.clone();
+                piece.outer[at] = part;
+                let offsets = if self.swapped { [b, a, c] } else { [a, b, c] };
+                (piece, offsets)
+            })
+            .collect()
+    }
+
+    /// # Safety
+    /// Every offset of the loops is inside the tensors; nothing else touches `c`.
+    pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
+        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
+        Arch::new().dispatch(Run { plan: self, a, b, c });
+    }
+}
+
+struct Run<'p, T> {
+    plan: &'p Along,
+    a: *const T,
+    b: *const T,
+    c: *mut T,
+}
+
+impl<T: Lane> WithSimd for Run<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // SAFETY: the contract of `Along::run`.
+        unsafe {
+            match (self.plan.inner.a, self.plan.inner.b) {
+                (0, 1) => self.elements::<S, FIXED>(simd),
+                (1, 1) => self.elements::<S, UNIT>(simd),
+                _ => self.elements::<S, STRIDED>(simd),
+            }
+        }
+    }
+}
+
+/// a stays, b moves by one.
+const FIXED: u8 = 0;
+/// Both move by one.
+const UNIT: u8 = 1;
+/// Anything else.
+const STRIDED: u8 = 2;
+
+impl<T: Lane> Run<'_, T> {
+    #[inline(always)]
+    unsafe fn elements<S: Simd, const MODE: u8>(&self, simd: S) {
+        let plan = self.plan;
+        for_each(&plan.outer, |a, b, c| {
+            let mut total = T::ZERO;
+            plan.sums.for_each_block(|da, db, table| {
+                let mut start = 0;
+                while start < plan.inner.length {
+                    let count = RUN.min(plan.inner.length - start);
+                    let (sa, sb) = (plan.inner.a, plan.inner.b);
+                    // SAFETY: offsets of the loops stay inside the tensors.
+                    let sum = unsafe {
+                        let pa = self.a.offset(a + da + start as isize * sa);
+                        let pb = self.b.offset(b + db + start as isize * sb);
+                        if MODE == STRIDED {
+                            gathered(pa, pb, [sa, sb], table, count)
+                        } else {
+                            runs::<T, S, MODE>(simd, pa, pb, table, count)
+                        }
+                    };
+                    total = total.add(sum);
+                    start += count;
+                }
+            });
+            // SAFETY: as above.
+            unsafe { *self.c.offset(c) = total };
+        });
+    }
+}
+
+/// Sum of products over runs of `count` elements at every entry of `table`.
+#[inline(always)]
+unsafe fn runs<T: Lane, S: Simd, const MODE: u8>(
+    simd: S,
+    a: *const T,
+    b: *const T,
+    table: &[(isize, isize)],
+    count: usize,
+) -> T {
+    const W: usize = 4;
+    let lanes = T::lanes::<S>();
+    let zero = T::splat(simd, T::ZERO);
+    let mut sums = [zero; W];
+    for &(ka, kb) in table {
+        // SAFETY: the caller's: `count` elements are readable at each entry.
+        unsafe {
+            let (a, b) = (a.offset(ka), b.offset(kb));
+            let fixed = T::splat(simd, *a);
+            let mut i = 0;
+            while i + W * lanes <= count {
+                for w in 0..W {
+                    let at = i + w * lanes;
+                    let x = if MODE == UNIT { T::load::<S>(a.add(at)) } else { fixed };
+                    sums[w] = T::mul_add(simd, x, T::load::<S>(b.add(at)), sums[w]);
+                }
+                i += W * lanes;
+            }
+            let mut w = 0;
+            while i + lanes <= count {
+                let x = if MODE == UNIT { T::load::<S>(a.add(i)) } else { fixed };
+                sums[w] = T::mul_add(simd, x, T::load::<S>(b.add(i)), sums[w]);
+                w += 1;
+                i += lanes;
+            }
+            if i < count {
+                // Lanes behind the end add 0·0, or fixed·0, which for an
+                // infinite `fixed` would be NaN: those lanes are zeroed on a too.
+                let y = T::load_part(simd, b.add(i), count - i);
+                let x = if MODE == UNIT {
+                    T::load_part(simd, a.add(i), count - i)
+                } else {
+                    let mut head = [T::ZERO; 16];
+                    head[..count - i].fill(*a);
+                    T::load::<S>(head.as_ptr())
+                };
+                sums[3] = T::mul_add(simd, x, y, sums[3]);
+            }
+        }
+    }
+    let low = T::vadd(simd, sums[0], sums[1]);
+    let high = T::vadd(simd, sums[2], sums[3]);
+    T::sum(simd, T::vadd(simd, low, high))
+}
+
+/// As [`runs`] for any strides: four independent scalar sums.
+#[inline(always)]
+unsafe fn gathered<T: Lane>(
+    a: *const T,
+    b: *const T,
+    [sa, sb]: [isize; 2],
+    table: &[(isize, isize)],
+    count: usize,
+) -> T {
+    let mut sums = [T::ZERO; 4];
+    for &(ka, kb) in table {
+        let (a, b) = (a.wrapping_offset(ka), b.wrapping_offset(kb));
+        for i in 0..count as isize {
+            // SAFETY: the caller's: `count` elements are readable at each entry.
+            let product = unsafe { (*a.offset(i * sa)).mul(*b.offset(i * sb)) };
+            sums[i as usize % 4] = sums[i as usize % 4].add(product);
+        }
+    }
+    (sums[0].add(sums[1])).add(sums[2].add(sums[3]))
+}

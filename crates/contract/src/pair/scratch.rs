@@ -1,0 +1,120 @@
+//! Reusable work memory for packing and intermediates.
+//!
+//! Fresh memory costs a page fault for every 4 KiB touched; a contraction that
+//! runs every few microseconds cannot pay that. Each thread therefore keeps a
+//! few of the buffers it has used, at most [`KEPT_BYTES`].
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// Bytes a thread keeps for reuse at most.
+const KEPT_BYTES: usize = 64 << 20;
+/// Buffers a thread keeps for reuse at most.
+const KEPT_BUFFERS: usize = 12;
+/// A cache line, and the largest SIMD register.
+const ALIGNMENT: usize = 64;
+
+struct Block {
+    pointer: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Block {
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, ALIGNMENT).expect("scratch sizes fit the address space")
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `Scratch::new` with the same layout.
+        unsafe { dealloc(self.pointer.as_ptr(), Self::layout(self.bytes)) };
+    }
+}
+
+thread_local! {
+    static KEPT: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Uninitialised, 64-byte aligned memory for `T`, returned to the thread when dropped.
+pub(crate) struct Scratch<T> {
+    block: Option<Block>,
+    kind: PhantomData<T>,
+}
+
+impl<T: Copy> Scratch<T> {
+    /// Memory for at least `count` elements.
+    ///
+    /// Aborts like `Vec` if the system has no memory left.
+    pub fn new(count: usize) -> Self {
+        let bytes = count
+            .checked_mul(size_of::<T>())
+            .and_then(|bytes| bytes.max(1).checked_next_multiple_of(ALIGNMENT))
+            .expect("scratch sizes fit the address space");
+        let kept = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            let fitting = (0..kept.len())
+                .filter(|&i| kept[i].bytes >= bytes)
+                .min_by_key(|&i| kept[i].bytes)?;
+            // A buffer far too large would be missing where it is needed.
+            (kept[fitting].bytes / 8 <= bytes.max(4096)).then(|| kept.swap_remove(fitting))
+        });
+        let block = kept.ok().flatten().unwrap_or_else(|| {
+            let layout = Block::layout(bytes);
+            // SAFETY: the layout is not of size zero.
+            let pointer = unsafe { alloc(layout) };
+            let pointer = NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(layout));
+            Block { pointer, bytes }
+        });
+        Self {
+            block: Some(block),
+            kind: PhantomData,
+        }
+    }
+
+    pub fn as_ptr(&self) -> *mut T {
+        let block = self.block.as_ref().expect("present until dropped");
+        block.pointer.as_ptr().cast()
+    }
+}
+
+impl<T> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        let Some(block) = self.block.take() else {
+            return;
+        };
+        // During thread exit the list is gone and the block is simply freed.
+        let _ = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            if block.bytes > KEPT_BYTES {
+                return;
+            }
+            kept.push(block);
+            // The smallest is the cheapest to get again.
+            while kept.len() > KEPT_BUFFERS
+                || kept.iter().map(|b| b.bytes).sum::<usize>() > KEPT_BYTES
+            {
+                let smallest = (0..kept.len()).min_by_key(|&i| kept[i].bytes).unwrap_or(0);
+                kept.swap_remove(smallest);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_come_back() {
+        let first = Scratch::<f64>::new(1000);
+        let address = first.as_ptr();
+        assert_eq!(address as usize % ALIGNMENT, 0);
+        drop(first);
+        assert_eq!(Scratch::<f32>::new(1999).as_ptr().cast(), address);
+        let (left, right) = (Scratch::<f64>::new(10), Scratch::<f64>::new(10));
+        assert_ne!(left.as_ptr(), right.as_ptr());
+    }
+}
