@@ -79,4 +79,7 @@ pub enum Error {
         /// Element type asked for.
         wanted: DType,
     },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(Box<crate::file::FileError>),
 }

@@ -17,6 +17,7 @@ mod axes;
 mod dtype;
 mod element;
 mod error;
+pub mod file;
 mod permute;
 mod seed;
 mod tensor;

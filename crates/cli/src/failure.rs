@@ -1,0 +1,56 @@
+//! Failures and their exit codes: the one place where kinds become numbers.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a command did not do its job.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A result or a check failed (exit code 1).
+    Failed(String),
+    /// The input is not what it should be (exit code 2).
+    Input(String),
+    /// A size, memory or error budget cannot be met (exit code 3).
+    Budget(String),
+    /// Ctrl-C (exit code 130, as shells count it).
+    Interrupted,
+}
+
+/// Result of a command.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// The process's exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Failed(_) => 1,
+            Failure::Input(_) => 2,
+            Failure::Budget(_) => 3,
+            Failure::Interrupted => 130,
+        }
+    }
+
+    /// Prints the failure, one line on standard error or one JSON object on
+    /// standard output, and gives the exit code.
+    #[allow(clippy::print_stdout)]
+    pub fn report(&self, json: bool) -> ExitCode {
+        if json {
+            let object = serde_json::json!({ "error": self.to_string(), "code": self.code() });
+            println!("{object}");
+        } else {
+            eprintln!("tensegrity: {self}");
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Failed(message) | Failure::Input(message) | Failure::Budget(message) => {
+                f.write_str(&message.replace('\n', " "))
+            }
+            Failure::Interrupted => f.write_str("interrupted; nothing was written"),
+        }
+    }
+}
