@@ -242,8 +242,11 @@ impl Diagram {
 
     /// One input node per operand, slots in order, named `A`, `B`, …
     ///
+    /// The result may be too large for any memory: a diagram need not be
+    /// contracted.
+    ///
     /// # Errors
-    /// As [`Network::validate`].
+    /// [`Error::UnknownWire`].
     ///
     /// ```
     /// use tensegrity_diagram::{Diagram, Network};
@@ -257,7 +260,7 @@ impl Diagram {
     /// # Ok::<(), tensegrity_diagram::Error>(())
     /// ```
     pub fn from_network(network: &Network) -> Result<Self> {
-        network.validate()?;
+        network.check_wires()?;
         let mut diagram = Self::new();
         for &dim in &network.dims {
             diagram.wire(dim);

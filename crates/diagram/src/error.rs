@@ -1,5 +1,7 @@
 //! What can be wrong with a diagram, a network or an expression.
 
+use crate::Caret;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -102,6 +104,9 @@ pub enum Error {
     /// A saved diagram does not describe a diagram.
     #[error("diagram description: {0}")]
     InvalidOutline(String),
+    /// A list of merges is not a contraction order.
+    #[error("contraction tree: {0}")]
+    InvalidTree(String),
     /// Something has more elements than any memory can hold.
     #[error("{what} has dimensions {dims:?}: more than 2^63 elements")]
     TooLarge {
@@ -114,4 +119,103 @@ pub enum Error {
     #[error(transparent)]
     Tensor(#[from] tensegrity_tensor::Error),
     // Expressions.
+    /// The text is not an expression.
+    #[error("{}", .caret.message(.reason))]
+    Syntax {
+        /// The place.
+        caret: Caret,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// An index of the output is in no operand.
+    #[error("{}", .caret.message(&format!(
+        "index {index} of the output is in no operand; remove it, or give its size{hint}"
+    )))]
+    UnknownOutputIndex {
+        /// The place.
+        caret: Caret,
+        /// The index.
+        index: String,
+        /// A likely reason.
+        hint: &'static str,
+    },
+    /// A size is given for an index that does not occur, or missing.
+    #[error("{}", .caret.message(&format!(
+        "no size for index {index}: sizes belong to indices of the expression, and \
+         every index needs one"
+    )))]
+    UnknownIndex {
+        /// The place.
+        caret: Caret,
+        /// The index.
+        index: String,
+    },
+    /// An expression is used with the wrong number of operands.
+    #[error("{}", .caret.message(&format!(
+        "{found} operands given, but the expression has {expected} terms"
+    )))]
+    OperandCount {
+        /// The first term without operand, or the end.
+        caret: Caret,
+        /// Terms of the expression.
+        expected: usize,
+        /// Operands given.
+        found: usize,
+    },
+    /// An operand has not as many axes as its term.
+    #[error("{}", .caret.message(&format!(
+        "operand {operand} has {} axes (shape {shape:?}), but its term names {at_least}{named}",
+        .shape.len()
+    )))]
+    RankMismatch {
+        /// The term.
+        caret: Caret,
+        /// Number of the operand, counted from 1.
+        operand: usize,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Axes the term names.
+        named: usize,
+        /// `at least ` if the term holds `...`.
+        at_least: &'static str,
+    },
+    /// An index has two sizes.
+    #[error("{}", .caret.message(&format!("{index} is {left} but {right}")))]
+    SizeConflict {
+        /// The second use.
+        caret: Caret,
+        /// The index, or the broadcast axis.
+        index: String,
+        /// Size and place of the first use.
+        left: String,
+        /// Size and place of the second use.
+        right: String,
+    },
+    /// The length of an axis does not divide into its group.
+    #[error("{}", .caret.message(&format!(
+        "axis {axis} of operand {operand} has length {length}: {reason}"
+    )))]
+    GroupSize {
+        /// The group, or the index that cannot be inferred.
+        caret: Caret,
+        /// Number of the operand, counted from 1.
+        operand: usize,
+        /// Axis of the operand, counted from 0.
+        axis: usize,
+        /// Its length.
+        length: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Operands have `...` axes that the output does not place.
+    #[error("{}", .caret.message(&format!(
+        "`...` stands for {axes} axes of the operands but is not in the output; \
+         write it there, or name the axes to sum them"
+    )))]
+    UnplacedBroadcast {
+        /// The output.
+        caret: Caret,
+        /// Number of axes.
+        axes: usize,
+    },
 }

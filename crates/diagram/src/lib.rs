@@ -18,6 +18,7 @@ mod canonical;
 mod category;
 mod diagram;
 mod display;
+pub mod draw;
 mod error;
 mod expression;
 mod fingerprint;
@@ -34,6 +35,9 @@ mod wire;
 pub use canonical::Canonical;
 pub use diagram::Diagram;
 pub use error::{Error, Result};
+pub use expression::{
+    Bound, Caret, Expression, ExpressionOptions, OperandBinding, check_expression,
+};
 pub use generator::{Generator, MAX_LEVI_CIVITA, Terms, levi_civita_pair};
 pub use lower::{Lowered, Operand, Source};
 #[doc(hidden)]

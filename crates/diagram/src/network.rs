@@ -48,6 +48,15 @@ impl Network {
     /// # Errors
     /// [`Error::UnknownWire`], [`Error::TooLarge`].
     pub fn validate(&self) -> Result<()> {
+        self.check_wires()?;
+        for (number, term) in self.inputs.iter().enumerate() {
+            self.check_size(term, || format!("operand {number}"))?;
+        }
+        self.check_size(&self.output, || "the output".to_owned())
+    }
+
+    /// Checks that every wire exists.
+    pub(crate) fn check_wires(&self) -> Result<()> {
         for (number, term) in self.inputs.iter().enumerate() {
             self.check_term(term, || format!("operand {number}"))?;
         }
@@ -62,6 +71,10 @@ impl Network {
                 wires: self.dims.len(),
             });
         }
+        Ok(())
+    }
+
+    fn check_size(&self, term: &[u32], name: impl Fn() -> String) -> Result<()> {
         let dims = || term.iter().map(|&w| self.dims[w as usize]);
         let fits = dims().any(|d| d == 0)
             || dims()

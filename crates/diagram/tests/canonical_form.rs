@@ -173,5 +173,8 @@ fn hashes_are_the_same_on_every_machine() {
     d.input("A", 0, &[i, j]).unwrap();
     d.input("B", 1, &[j, k]).unwrap();
     d.set_cod(&[i, k]).unwrap();
-    assert_eq!(format!("{:032x}", d.canonical_hash()), "271ab4d1051663a3d9e9b52aef98dbdf");
+    assert_eq!(
+        format!("{:032x}", d.canonical_hash()),
+        "271ab4d1051663a3d9e9b52aef98dbdf"
+    );
 }
