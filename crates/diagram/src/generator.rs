@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tensegrity_tensor::{Array, DType, c128};
 
 use crate::lower::{Pieces, Source};
-use crate::values::{as_c128, from_terms, kronecker};
+use crate::values::{as_c128, from_terms, guard, kronecker};
 use crate::{Error, Result};
 
 /// Largest ε: 12! ≈ 4.8·10⁸ terms is where listing them stops being useful.
@@ -203,11 +203,14 @@ impl Generator {
             Generator::Identity { dim } | Generator::OneHot { dim, .. } => vec![*dim],
             Generator::Cup { dim } => vec![*dim; 2],
             Generator::Spider { dim, outputs, .. } => vec![*dim; *outputs],
-            Generator::Permutation { dims, order } => order.iter().map(|&k| dims[k]).collect(),
+            Generator::Permutation { dims, order } => order
+                .iter()
+                .map(|&k| dims.get(k).copied().unwrap_or(0))
+                .collect(),
             Generator::Diagonal(vector) => vec![vector.len() as u64],
             Generator::Triangular { rows, .. } => vec![*rows],
             Generator::LeviCivita { n } => vec![u64::from(*n); *n as usize],
-            Generator::Kronecker(factors) => factors.iter().map(|f| f.shape()[0] as u64).collect(),
+            Generator::Kronecker(factors) => factors.iter().map(|f| axis(f, 0)).collect(),
             Generator::Cap { .. } | Generator::Scalar(_) | Generator::Symplectic { .. } => {
                 Vec::new()
             }
@@ -224,7 +227,7 @@ impl Generator {
             Generator::Permutation { dims, .. } => dims.clone(),
             Generator::Diagonal(vector) => vec![vector.len() as u64],
             Generator::Triangular { columns, .. } => vec![*columns],
-            Generator::Kronecker(factors) => factors.iter().map(|f| f.shape()[1] as u64).collect(),
+            Generator::Kronecker(factors) => factors.iter().map(|f| axis(f, 1)).collect(),
             Generator::Cup { .. }
             | Generator::Scalar(_)
             | Generator::OneHot { .. }
@@ -262,6 +265,7 @@ impl Generator {
     pub fn dense(&self, dtype: DType) -> Result<Array> {
         self.validate()?;
         let dims = self.dims();
+        guard(self.kind(), &dims)?;
         let terms = match self {
             Generator::Kronecker(factors) => return kronecker(factors, dtype),
             Generator::Triangular {
@@ -291,20 +295,15 @@ impl Generator {
             Generator::Permutation {
                 dims: inputs,
                 order,
-            } => {
-                crate::values::guard(self.kind(), &dims)?;
-                permutation_terms(inputs, order)
-            }
-            sparse => {
-                crate::values::guard(self.kind(), &dims)?;
-                sparse.terms().expect("the remaining generators are sparse")
-            }
+            } => permutation_terms(inputs, order),
+            sparse => sparse.terms().expect("the remaining generators are sparse"),
         };
         from_terms(self.kind(), &dims, &terms, dtype)
     }
 
     /// The non-zero entries of a generator that has few of them: one-hot
-    /// vectors, ε (n! signed entries), Ω, diagonal matrices. `None` for the others.
+    /// vectors, ε (n! signed entries), Ω, diagonal matrices. `None` for the others
+    /// and for invalid parameters.
     ///
     /// ```
     /// use tensegrity_diagram::Generator;
@@ -315,6 +314,7 @@ impl Generator {
     /// ```
     #[must_use]
     pub fn terms(&self) -> Option<Terms> {
+        self.validate().ok()?;
         match self {
             Generator::OneHot { index, .. } => Some(Terms {
                 legs: 1,
@@ -437,6 +437,11 @@ fn short(x: f64) -> String {
         return text.to_owned();
     }
     format!("{x:.3e}")
+}
+
+/// Length of an axis, zero if an invalid factor lacks it.
+fn axis(array: &Array, axis: usize) -> u64 {
+    array.shape().get(axis).map_or(0, |&n| n as u64)
 }
 
 /// All permutations of 0..n in lexicographic order with their signs.

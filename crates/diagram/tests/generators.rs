@@ -170,6 +170,9 @@ fn terms_list_the_dense_tensor() {
 #[test]
 fn impossible_parameters_are_errors() {
     let invalid = |generator: Generator| {
+        // None of these may panic either.
+        let _ = (generator.dims(), generator.symbol());
+        assert!(generator.terms().is_none());
         assert!(generator.dense(DType::F64).is_err());
         assert!(Diagram::from_generator(generator).is_err());
     };
@@ -190,6 +193,14 @@ fn impossible_parameters_are_errors() {
     invalid(Generator::Kronecker(vec![vector]));
     let large = Generator::LeviCivita { n: 12 }.dense(DType::F64);
     assert!(matches!(large, Err(Error::TooLarge { .. })));
+    let huge = Generator::Triangular {
+        rows: 1 << 40,
+        columns: 1 << 40,
+        offset: 0,
+        upper: false,
+    };
+    let huge = huge.dense(DType::F32);
+    assert!(matches!(huge, Err(Error::TooLarge { .. })));
     let imaginary = Generator::Scalar(c128::new(0.0, 1.0));
     assert!(imaginary.dense(DType::F64).is_err());
     assert!(imaginary.dense(DType::BF16).is_err());

@@ -114,7 +114,7 @@ fn pivot_start(neighbours: &[Vec<(usize, f64)>], pivots: &[(usize, Vec<f64>)]) -
     let mut columns: Vec<Vec<f64>> = pivots.iter().map(|(_, column)| column.clone()).collect();
     let pivots = columns.len().max(1);
     for column in &mut columns {
-        column.iter_mut().for_each(|d| *d *= -0.5 * *d);
+        column.iter_mut().for_each(|d| *d = -0.5 * (*d * *d));
         let mean = column.iter().sum::<f64>() / n as f64;
         column.iter_mut().for_each(|d| *d -= mean);
     }
