@@ -198,6 +198,32 @@ impl Diagram {
         Ok(id)
     }
 
+    /// Names a node, for pictures and messages.
+    ///
+    /// # Panics
+    /// If the node is of another diagram.
+    pub fn name_node(&mut self, node: NodeId, name: &str) {
+        self.nodes[node.0 as usize].name = name.into();
+    }
+
+    /// Names a wire: the axis it is, if it is one.
+    ///
+    /// # Panics
+    /// If the wire is of another diagram.
+    ///
+    /// ```
+    /// use tensegrity_diagram::{Diagram, Network, NodeId, WireId};
+    /// let network = Network { inputs: vec![vec![0, 1]], output: vec![0], dims: vec![4, 3] };
+    /// let mut d = Diagram::from_network(&network)?;
+    /// d.name_node(NodeId(0), "core");
+    /// d.name_wire(WireId(0), "height");
+    /// assert_eq!(d.to_string(), "1 → height:4\n  core  height a  input 0\n  sum a:3\n");
+    /// # Ok::<(), tensegrity_diagram::Error>(())
+    /// ```
+    pub fn name_wire(&mut self, wire: WireId, name: &str) {
+        self.wires[wire.index()].name = Some(name.into());
+    }
+
     /// Marks the node as conjugated, or not.
     ///
     /// # Panics
