@@ -21,6 +21,7 @@ pub mod file;
 mod permute;
 mod seed;
 mod tensor;
+mod threads;
 mod view;
 
 pub use array::Array;
@@ -31,4 +32,5 @@ pub use error::{Error, Result};
 pub use permute::copy_into;
 pub use seed::SplitMix64;
 pub use tensor::Tensor;
+pub use threads::{in_pool, is_parallel, parallel_for, parallel_map, set_threads, threads};
 pub use view::{View, ViewMut};
