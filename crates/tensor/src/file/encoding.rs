@@ -177,9 +177,6 @@ fn fill(source: &mut dyn Read, buffer: &mut [u8], done: usize, total: usize) -> 
             }
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                return Err(corrupt("compressed array data", error.to_string()));
-            }
             Err(error) => return Err(unreadable("array data", &error)),
         }
     }

@@ -144,6 +144,10 @@ pub(super) fn unreadable(place: impl Into<String>, error: &io::Error) -> Error {
             FileErrorKind::Truncated,
             "the file is incomplete; copy or download it again",
         ),
+        // What decompressors say of bytes they cannot make sense of.
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            return corrupt(place, error.to_string());
+        }
         _ => (FileErrorKind::Unreadable, "try again or copy the file"),
     };
     fault(kind, place, format!("cannot read: {error}"), remedy)

@@ -305,10 +305,18 @@ pub(super) fn prepare_png(
         let mut encoder = png::Encoder::new(target, width as u32, height as u32);
         encoder.set_color(color);
         encoder.set_depth(depth);
-        let mut writer = encoder.write_header().map_err(io::Error::from)?;
-        writer.write_image_data(&pixels).map_err(io::Error::from)?;
-        writer.finish().map_err(io::Error::from)
+        let mut writer = encoder.write_header().map_err(png_io)?;
+        writer.write_image_data(&pixels).map_err(png_io)?;
+        writer.finish().map_err(png_io)
     })
+}
+
+/// The operating system's error inside an encoder's, so that its kind stays known.
+fn png_io(error: png::EncodingError) -> io::Error {
+    match error {
+        png::EncodingError::IoError(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
 }
 
 /// Prepares a JPEG; the result writes it.
