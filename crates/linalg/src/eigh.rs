@@ -6,7 +6,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{
     ComputeEigenvectors, SelfAdjointEvdParams, self_adjoint_evd, self_adjoint_evd_scratch,
 };
-use faer::{Auto, Mat, Par, Spec};
+use faer::{Auto, Mat, MatRef, Par, Spec};
 use tensegrity_tensor::{Real, Scalar, Tensor, View};
 
 use crate::finite::{magnitude, safe_scale};
@@ -57,27 +57,25 @@ pub(crate) fn columns<T: Kernel>(
         });
     }
     let n = a.rows;
-    let mut work = a.to_columns();
-    for j in 0..n {
-        work.col_as_slice_mut(j)[..j].fill(T::ZERO);
+    let mut largest = 0.0f64;
+    for i in 0..n {
+        let row = a.row_range(i..i + 1).column_range(0..i + 1);
+        largest = largest.max(magnitude(what, "a", row).map_err(|error| at_row(error, i))?);
     }
-    let scale = safe_scale::<T>(magnitude(what, "a", Operand::of(work.as_ref()))?);
-    for j in 0..n {
-        // The diagonal of a Hermitian matrix is real; faer does not force it.
-        work[(j, j)] = <T as Scalar>::from_real(work[(j, j)].re());
-        if scale != 1.0 {
-            let factor = <T as Scalar>::from_f64(scale, 0.0);
-            for x in work.col_as_slice_mut(j) {
-                *x = *x * factor;
-            }
-        }
-    }
+    let scale = safe_scale::<T>(largest);
+    let copy;
+    let work = if scale == 1.0 && !T::IS_COMPLEX {
+        a.faer()
+    } else {
+        copy = prepared(a, scale);
+        copy.as_ref()
+    };
     let fast = <SelfAdjointEvdParams as Auto<T>>::auto();
     // Divide and conquer off: the QR algorithm on the whole tridiagonal.
     let mut slow = fast;
     slow.recursion_threshold = usize::MAX;
-    let (values, mut vectors) = converge(&work, fast)
-        .or_else(|| converge(&work, slow))
+    let (values, mut vectors) = converge(work, fast)
+        .or_else(|| converge(work, slow))
         .ok_or_else(|| Error::NoConvergence {
             what,
             shape: a.shape(),
@@ -86,8 +84,32 @@ pub(crate) fn columns<T: Kernel>(
     Ok((values.into_iter().map(|x| x / scale).collect(), vectors))
 }
 
+/// A scaled copy with a real diagonal, which faer takes for granted.
+fn prepared<T: Kernel>(a: Operand<'_, T>, scale: f64) -> Mat<T> {
+    let mut work = a.to_columns();
+    let factor = <T as Scalar>::from_f64(scale, 0.0);
+    for j in 0..a.columns {
+        work[(j, j)] = <T as Scalar>::from_real(work[(j, j)].re());
+        for x in work.col_as_slice_mut(j) {
+            *x = *x * factor;
+        }
+    }
+    work
+}
+
+/// The position of a bad entry of row `row` in the whole matrix.
+fn at_row(mut error: Error, row: usize) -> Error {
+    if let Error::NonFinite { position, .. } = &mut error {
+        position[0] += row;
+    }
+    error
+}
+
 /// faer's decomposition; `None` if it does not converge.
-fn converge<T: Kernel>(work: &Mat<T>, params: SelfAdjointEvdParams) -> Option<(Vec<f64>, Mat<T>)> {
+fn converge<T: Kernel>(
+    work: MatRef<'_, T>,
+    params: SelfAdjointEvdParams,
+) -> Option<(Vec<f64>, Mat<T>)> {
     let n = work.nrows();
     let mut vectors = Mat::<T>::zeros(n, n);
     let mut s = faer::diag::Diag::<T>::zeros(n);
@@ -95,7 +117,7 @@ fn converge<T: Kernel>(work: &Mat<T>, params: SelfAdjointEvdParams) -> Option<(V
         let params: Spec<SelfAdjointEvdParams, T> = params.into();
         let scratch = self_adjoint_evd_scratch::<T>(n, ComputeEigenvectors::Yes, Par::Seq, params);
         self_adjoint_evd(
-            work.as_ref(),
+            work,
             s.as_mut(),
             Some(vectors.as_mut()),
             Par::Seq,

@@ -91,16 +91,51 @@ fn add_lower<T: Kernel, W: Kernel>(a: Operand<'_, T>, c: Target<'_, W>, convert:
     if let Some(same) = in_place::<T, W>(a) {
         return tiles(same, &c);
     }
-    let mut narrow = vec![T::ZERO; a.rows * PANEL.min(a.columns)];
-    let mut wide = vec![W::ZERO; narrow.len()];
+    let mut narrow = Vec::new();
+    let mut wide = vec![W::ZERO; a.rows * PANEL.min(a.columns)];
     for start in (0..a.columns).step_by(PANEL) {
         let panel = a.column_range(start..(start + PANEL).min(a.columns));
-        let (m, n) = (panel.rows, panel.columns);
-        panel.write_to(&mut Target::of_slice(&mut narrow[..m * n], m, n));
-        for (to, &from) in wide.iter_mut().zip(&narrow[..m * n]) {
+        tiles(gather(panel, &mut narrow, &mut wide, convert), &c);
+    }
+}
+
+/// A dense converted copy of a panel in `wide`, in the order it is stored in.
+fn gather<'b, T: Kernel, W: Kernel>(
+    panel: Operand<'_, T>,
+    narrow: &mut Vec<T>,
+    wide: &'b mut [W],
+    convert: fn(T) -> W,
+) -> Operand<'b, W> {
+    if panel.row_stride == 1 && panel.column_stride != 1 {
+        return gather(panel.transposed(), narrow, wide, convert).transposed();
+    }
+    let (m, n) = (panel.rows, panel.columns);
+    let wide = &mut wide[..m * n];
+    if panel.column_stride == 1 && T::DTYPE != W::DTYPE {
+        for i in 0..m {
+            // SAFETY: the row has `n` dense elements inside the panel.
+            let row = unsafe {
+                let start = panel.pointer.offset(i as isize * panel.row_stride);
+                std::slice::from_raw_parts(start, n)
+            };
+            for (to, &from) in wide[i * n..(i + 1) * n].iter_mut().zip(row) {
+                *to = convert(from);
+            }
+        }
+    } else {
+        narrow.resize(m * n, T::ZERO);
+        let mut plain = panel;
+        plain.conjugated = false;
+        plain.write_to(&mut Target::of_slice(narrow, m, n));
+        for (to, &from) in wide.iter_mut().zip(narrow.iter()) {
             *to = convert(from);
         }
-        tiles(Operand::of_slice(&wide[..m * n], m, n), &c);
+    }
+    let copy = Operand::of_slice(wide, m, n);
+    if panel.conjugated {
+        copy.conjugate()
+    } else {
+        copy
     }
 }
 

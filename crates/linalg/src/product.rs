@@ -38,15 +38,15 @@ pub(crate) fn product<T: Kernel>(
     if k == 0 || alpha == T::ZERO {
         return vector::scale(beta, &mut c);
     }
+    if m <= small::LIMIT && n <= small::LIMIT && k <= small::LIMIT {
+        return small::product(alpha, a, b, beta, c);
+    }
     if n == 1 {
         return vector::matrix_vector(alpha, a, b, beta, c);
     }
     if m == 1 {
         let (a, b, c) = (b.transposed(), a.transposed(), c.transposed());
         return vector::matrix_vector(alpha, a, b, beta, c);
-    }
-    if m <= small::LIMIT && n <= small::LIMIT && k <= small::LIMIT {
-        return small::product(alpha, a, b, beta, c);
     }
     if k == 1 {
         return vector::outer(alpha, a, b, beta, c);

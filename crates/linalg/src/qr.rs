@@ -5,8 +5,8 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder::{
-    apply_block_householder_sequence_on_the_left_in_place_scratch as apply_scratch,
-    apply_block_householder_sequence_on_the_left_in_place_with_conj as apply,
+    apply_block_householder_on_the_left_in_place_scratch as apply_scratch,
+    apply_block_householder_on_the_left_in_place_with_conj as apply,
 };
 use faer::linalg::qr::no_pivoting::factor;
 use faer::{Conj, Mat, Par};
@@ -108,23 +108,8 @@ pub(crate) fn columns<T: Kernel>(
     let scale = safe_scale::<T>(magnitude(what, "a", a)?);
     let mut work = scaled_columns(a, scale);
     let coefficients = reflect(&mut work);
-    let (m, n) = work.shape();
-    let k = m.min(n);
-    let mut q = Mat::<T>::zeros(m, k);
-    for i in 0..k {
-        q[(i, i)] = T::ONE;
-    }
-    if k > 0 {
-        let scratch = apply_scratch::<T>(m, coefficients.nrows(), k);
-        apply(
-            work.get(.., ..k),
-            coefficients.as_ref(),
-            Conj::No,
-            q.as_mut(),
-            Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
-        );
-    }
+    let k = work.nrows().min(work.ncols());
+    let mut q = orthonormal(&work, &coefficients);
     let mut r = triangle(&work, scale);
     for i in 0..k {
         let Some(phase) = signs::unit(r[(i, i)]) else {
@@ -178,6 +163,33 @@ fn scaled_columns<T: Kernel>(a: Operand<'_, T>, scale: f64) -> Mat<T> {
         }
     }
     work
+}
+
+/// The thin orthonormal factor of a compact factorisation, m×k.
+///
+/// The reflections are applied to the identity from the last block to the
+/// first, so columns before a block's first are still those of the identity
+/// and need no work: half of what applying them to the whole would cost.
+fn orthonormal<T: Kernel>(work: &Mat<T>, coefficients: &Mat<T>) -> Mat<T> {
+    let (m, k) = (work.nrows(), coefficients.ncols());
+    let mut q = Mat::<T>::zeros(m, k);
+    for i in 0..k {
+        q[(i, i)] = T::ONE;
+    }
+    let block = coefficients.nrows();
+    let mut scratch = MemBuffer::new(apply_scratch::<T>(m, block, k));
+    for start in (0..k).step_by(block).rev() {
+        let end = (start + block).min(k);
+        apply(
+            work.get(start.., start..end),
+            coefficients.get(..end - start, start..end),
+            Conj::No,
+            q.get_mut(start.., start..),
+            Par::Seq,
+            MemStack::new(&mut scratch),
+        );
+    }
+    q
 }
 
 /// faer's compact factorisation: reflections and triangle in place, returning

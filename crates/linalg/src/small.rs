@@ -6,8 +6,8 @@ use crate::kernel::Kernel;
 use crate::operand::{Operand, Target};
 use crate::vector::blend;
 
-/// Largest side of a product computed here.
-pub(crate) const LIMIT: usize = 8;
+/// Largest side of a product computed here; above it faer's kernels win.
+pub(crate) const LIMIT: usize = 4;
 
 /// `c ← alpha·a·b + beta·c` with no side above [`LIMIT`].
 pub(crate) fn product<T: Kernel>(
@@ -17,45 +17,46 @@ pub(crate) fn product<T: Kernel>(
     beta: T,
     c: Target<'_, T>,
 ) {
-    match c.columns {
-        1 => rows::<1, T>(alpha, a, b, beta, c),
-        2 => rows::<2, T>(alpha, a, b, beta, c),
-        3 => rows::<3, T>(alpha, a, b, beta, c),
-        4 => rows::<4, T>(alpha, a, b, beta, c),
-        5 => rows::<5, T>(alpha, a, b, beta, c),
-        6 => rows::<6, T>(alpha, a, b, beta, c),
-        7 => rows::<7, T>(alpha, a, b, beta, c),
-        _ => rows::<8, T>(alpha, a, b, beta, c),
+    macro_rules! shapes {
+        ($($k:literal $n:literal),*) => {
+            match (b.rows, b.columns) {
+                $(($k, $n) => fixed::<$k, $n, T>(alpha, a, b, beta, c),)*
+                shape => unreachable!("a small product of shape {shape:?}"),
+            }
+        };
     }
+    shapes!(
+        1 1, 1 2, 1 3, 1 4, 2 1, 2 2, 2 3, 2 4, 3 1, 3 2, 3 3, 3 4, 4 1, 4 2, 4 3, 4 4
+    );
 }
 
-/// The product row by row, a row of `N` sums in registers.
-fn rows<const N: usize, T: Kernel>(
+/// The product row by row, `b` and a row of sums in registers.
+#[inline(always)]
+fn fixed<const K: usize, const N: usize, T: Kernel>(
     alpha: T,
     a: Operand<'_, T>,
     b: Operand<'_, T>,
     beta: T,
     c: Target<'_, T>,
 ) {
-    debug_assert!(c.columns == N && b.rows <= LIMIT);
-    let mut right = [[T::ZERO; N]; LIMIT];
-    for (k, row) in right.iter_mut().enumerate().take(b.rows) {
-        for (j, x) in row.iter_mut().enumerate() {
-            *x = b.stored(k, j);
+    let mut right = [[T::ZERO; N]; K];
+    for k in 0..K {
+        for j in 0..N {
+            right[k][j] = b.stored(k, j);
             if T::IS_COMPLEX && b.conjugated {
-                *x = Scalar::conj(*x);
+                right[k][j] = Scalar::conj(right[k][j]);
             }
         }
     }
     for i in 0..c.rows {
         let mut sums = [T::ZERO; N];
-        for (k, row) in right.iter().enumerate().take(b.rows) {
+        for k in 0..K {
             let mut x = a.stored(i, k);
             if T::IS_COMPLEX && a.conjugated {
                 x = Scalar::conj(x);
             }
             for j in 0..N {
-                sums[j] = sums[j] + x * row[j];
+                sums[j] += x * right[k][j];
             }
         }
         for (j, &sum) in sums.iter().enumerate() {

@@ -103,7 +103,8 @@ fn square<T: Kernel>(what: &'static str, a: Operand<'_, T>) -> Result<usize> {
     }
 }
 
-/// `PA = LU` in one matrix.
+/// `P·Aᵀ = L·U` in one matrix. The transpose of a row-major matrix is
+/// column-major where it is, so nothing has to be turned.
 struct Lu<T> {
     factors: Mat<T>,
     rows: Vec<usize>,
@@ -114,7 +115,7 @@ struct Lu<T> {
 fn decompose<T: Kernel>(what: &'static str, a: Operand<'_, T>) -> Result<Lu<T>> {
     let n = square(what, a)?;
     magnitude(what, "a", a)?;
-    let mut factors = a.to_columns();
+    let mut factors = a.transposed().to_columns();
     let (mut rows, mut inverse) = (vec![0usize; n], vec![0usize; n]);
     let mut exchanges = 0;
     if n > 0 {
@@ -150,8 +151,9 @@ pub(crate) fn general<T: Kernel>(a: Operand<'_, T>, b: Operand<'_, T>) -> Result
     let mut x = b.to_columns();
     if n > 0 {
         let order = faer::perm::PermRef::new_checked(&lu.rows, &lu.inverse, n);
-        let scratch = substitute::solve_in_place_scratch::<usize, T>(n, b.columns, Par::Seq);
-        substitute::solve_in_place_with_conj(
+        let scratch =
+            substitute::solve_transpose_in_place_scratch::<usize, T>(n, b.columns, Par::Seq);
+        substitute::solve_transpose_in_place_with_conj(
             lu.factors.as_ref(),
             lu.factors.as_ref(),
             order,
