@@ -153,3 +153,62 @@ fn complete<T: Kernel>(u: &mut Mat<T>, to: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tensegrity_tensor::{SplitMix64, Tensor, c128};
+
+    use super::*;
+    use crate::least_squares::multiply;
+
+    fn reproduces<T: Kernel>(rows: usize, columns: usize, rank: usize) {
+        let mut rng = SplitMix64::new(5);
+        let left: Tensor<T> = rng.normal_tensor(&[rows, rank]);
+        let right: Tensor<T> = rng.normal_tensor(&[rank, columns]);
+        let a = multiply(
+            Operand::of_slice(left.as_slice(), rows, rank),
+            Operand::of_slice(right.as_slice(), rank, columns),
+        )
+        .unwrap();
+        let operand = Operand::of_slice(a.as_slice(), rows, columns);
+        let factors = svd(operand).unwrap();
+        let (u, v) = (factors.u.unwrap(), factors.v.unwrap());
+        let close = 1e3 * <RealOf<T> as Real>::EPSILON.to_f64();
+        for factor in [&u, &v] {
+            let gram = multiply(
+                Operand::of(factor.as_ref()).adjoint(),
+                Operand::of(factor.as_ref()),
+            );
+            for (at, &x) in gram.unwrap().as_slice().iter().enumerate() {
+                let unit = if at % (factor.ncols() + 1) == 0 {
+                    T::ONE
+                } else {
+                    T::ZERO
+                };
+                assert!((x - unit).abs2().sqrt() < close);
+            }
+        }
+        for i in 0..rows {
+            for j in 0..columns {
+                let mut sum = T::ZERO;
+                for (l, &s) in factors.s.iter().enumerate() {
+                    sum += u[(i, l)] * <T as Scalar>::from_f64(s, 0.0) * Scalar::conj(v[(j, l)]);
+                }
+                assert!((sum - operand.stored(i, j)).abs2().sqrt() < close * factors.s[0]);
+            }
+        }
+        // The same values as the algorithm it stands in for.
+        for (x, y) in factors.s.iter().zip(crate::svd::values(operand).unwrap()) {
+            assert!((x - y).abs() < close * factors.s[0]);
+        }
+    }
+
+    #[test]
+    fn rotations_give_the_singular_value_decomposition() {
+        for (rows, columns, rank) in [(9, 5, 5), (5, 9, 5), (8, 8, 3), (1, 4, 1), (6, 6, 6)] {
+            reproduces::<f64>(rows, columns, rank);
+            reproduces::<f32>(rows, columns, rank);
+            reproduces::<c128>(rows, columns, rank);
+        }
+    }
+}

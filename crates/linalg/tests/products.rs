@@ -124,3 +124,113 @@ for_each_type! {
     gemm_agrees_with_its_definition => gemm_matches;
     gram_matrices_agree_with_products => gram_matches;
 }
+
+/// A random strided view of `storage`: sliced, reversed, transposed or broadcast.
+fn view_by<'a>(storage: &'a Tensor<f64>, shape: [usize; 2], choice: [u8; 2]) -> View<'a, f64> {
+    let turned = choice[0] & 1 == 1;
+    let wanted = if turned { [shape[1], shape[0]] } else { shape };
+    let mut view = storage.view();
+    for axis in 0..2 {
+        let start = usize::from(choice[axis] >> 4) % 4;
+        view = if choice[axis] & 2 == 2 {
+            // One row (or column) again and again.
+            let one = view.sliced(axis, start..start + 1).unwrap();
+            let mut full = [one.shape()[0], one.shape()[1]];
+            full[axis] = wanted[axis];
+            one.broadcast_to(&full).unwrap()
+        } else {
+            view.sliced(axis, start..start + wanted[axis]).unwrap()
+        };
+        if choice[axis] & 4 == 4 {
+            view = view.reversed(axis).unwrap();
+        }
+    }
+    if turned {
+        view.permuted(&[1, 0]).unwrap()
+    } else {
+        view
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn gemm_is_the_sum_of_products_for_random_strides(
+        m in 0usize..24, k in 0usize..24, n in 0usize..24,
+        left in proptest::prelude::any::<[u8; 2]>(),
+        right in proptest::prelude::any::<[u8; 2]>(),
+        target in proptest::prelude::any::<[u8; 2]>(),
+        alpha in -2.0f64..2.0, beta in proptest::sample::select(vec![0.0, 1.0, -0.5]),
+        seed in 0u64..1000,
+    ) {
+        let (x, y) = (random::<f64>(&[30, 30], seed), random::<f64>(&[30, 30], seed + 1));
+        let (a, b) = (view_by(&x, [m, k], left), view_by(&y, [k, n], right));
+        let product = naive(&a, &b);
+        let mut storage = random::<f64>(&[30, 30], seed + 2);
+        let before = storage.clone();
+        // The target may be reversed or transposed but repeats nothing.
+        let where_to = target.map(|choice| choice & !2);
+        let address = {
+            let view = view_by(&storage, [m, n], where_to);
+            // SAFETY: both pointers are into the elements of `storage`.
+            let offset = unsafe { view.as_ptr().offset_from(storage.as_slice().as_ptr()) };
+            (offset, [view.strides()[0], view.strides()[1]])
+        };
+        {
+            let pointer = storage.as_mut_slice().as_mut_ptr();
+            // SAFETY: the view was checked against the same storage above.
+            let mut c = unsafe {
+                tensegrity_tensor::ViewMut::from_raw(pointer.offset(address.0), &[m, n], &address.1)
+            };
+            gemm(alpha, &a, &b, beta, &mut c).unwrap();
+        }
+        let after = view_by(&storage, [m, n], where_to).to_tensor();
+        let old = view_by(&before, [m, n], where_to).to_tensor();
+        for (at, &value) in after.as_slice().iter().enumerate() {
+            let expected = alpha * product.as_slice()[at] + beta * old.as_slice()[at];
+            proptest::prop_assert!((value - expected).abs() <= 1e-12 * (1.0 + k as f64));
+        }
+        // Nothing outside the target is touched.
+        let mut restored = storage.clone();
+        {
+            let pointer = restored.as_mut_slice().as_mut_ptr();
+            // SAFETY: as above.
+            let mut c = unsafe {
+                tensegrity_tensor::ViewMut::from_raw(pointer.offset(address.0), &[m, n], &address.1)
+            };
+            tensegrity_tensor::copy_into(&mut c, &old.view()).unwrap();
+        }
+        proptest::prop_assert_eq!(restored, before);
+    }
+
+    #[test]
+    fn batched_products_are_products_of_the_batch(
+        count in 0usize..9, m in 0usize..7, k in 0usize..7, n in 0usize..7,
+        repeat_a in proptest::prelude::any::<bool>(),
+        repeat_b in proptest::prelude::any::<bool>(),
+        turn in proptest::prelude::any::<bool>(),
+        seed in 0u64..1000,
+    ) {
+        let x = random::<f64>(&[if repeat_a { 1 } else { count }, m, k], seed);
+        let y = random::<f64>(&[if repeat_b { 1 } else { count }, k, n], seed + 1);
+        let a = x.view().broadcast_to(&[count, m, k]).unwrap();
+        let b = y.view().broadcast_to(&[count, k, n]).unwrap();
+        let start = random::<f64>(&[count, m, n], seed + 2);
+        let order = if turn { [2, 0, 1] } else { [0, 1, 2] };
+        let back = if turn { [1, 2, 0] } else { [0, 1, 2] };
+        let mut c = start.permuted(&order).unwrap();
+        gemm_batched(0.5, &a, &b, -1.0, &mut c.view_mut().permuted(&back).unwrap()).unwrap();
+        let c = c.permuted(&back).unwrap();
+        for item in 0..count {
+            let product = naive(&a.indexed(0, item).unwrap(), &b.indexed(0, item).unwrap());
+            for i in 0..m {
+                for j in 0..n {
+                    let expected = 0.5 * product.get(&[i, j]).unwrap() - start.get(&[item, i, j]).unwrap();
+                    let value = c.get(&[item, i, j]).unwrap();
+                    proptest::prop_assert!((value - expected).abs() <= 1e-13 * (1.0 + k as f64));
+                }
+            }
+        }
+    }
+}

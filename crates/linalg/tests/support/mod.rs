@@ -17,13 +17,17 @@ pub fn random<T: Scalar>(shape: &[usize], seed: u64) -> Tensor<T> {
 /// The product by its definition, one entry at a time.
 pub fn naive<T: Scalar>(a: &View<'_, T>, b: &View<'_, T>) -> Tensor<T> {
     let (m, k, n) = (a.shape()[0], a.shape()[1], b.shape()[1]);
-    Tensor::from_fn(&[m, n], |at| {
-        (0..k).fold(T::ZERO, |sum, l| {
-            let (x, y) = (a.get(&[at[0], l]).unwrap(), b.get(&[l, at[1]]).unwrap());
-            sum.add(x.mul(y))
-        })
-    })
-    .unwrap()
+    let (a, b) = (a.to_tensor(), b.to_tensor());
+    let (a, b) = (a.as_slice(), b.as_slice());
+    let mut c = vec![T::ZERO; m * n];
+    for i in 0..m {
+        for l in 0..k {
+            for j in 0..n {
+                c[i * n + j] = c[i * n + j].add(a[i * k + l].mul(b[l * n + j]));
+            }
+        }
+    }
+    Tensor::from_vec(c, &[m, n]).unwrap()
 }
 
 pub fn adjoint<T: Scalar>(a: &Tensor<T>) -> Tensor<T> {
