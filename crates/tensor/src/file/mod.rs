@@ -17,6 +17,26 @@
 //! are read straight into the memory of the result. Writes are all or nothing
 //! ([`write_atomic`]), and the same arrays give the same bytes.
 //! Not guaranteed: that elements are finite; see [`first_non_finite`].
+//!
+//! ```
+//! use tensegrity_tensor::{Array, Tensor, file};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("ramp.npy");
+//! let ramp: Array = Tensor::from_fn(&[2, 3], |i| (10 * i[0] + i[1]) as f32)?.into();
+//! file::write(&path, &ramp)?;
+//!
+//! let inspection = file::inspect(&path)?;
+//! assert_eq!(inspection.members[0].shape, [2, 3]);
+//! let loaded = file::read_one(&path, None)?;
+//! assert_eq!(loaded.array, ramp);
+//! assert_eq!(loaded.source_bytes(), 24);
+//!
+//! std::fs::write(&path, "not an array")?;
+//! let error = file::read(&path).unwrap_err().to_string();
+//! assert!(error.ends_with("promises npy, but this is text; if it is a table of numbers, name it .csv"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod encoding;
 mod fault;
