@@ -45,4 +45,5 @@ pub use naive::{evaluate_lowered_naive, evaluate_naive};
 pub use network::Network;
 pub use node::{Node, NodeId, NodeOp, Payload, SlotId};
 pub use outline::{Outline, OutlineKind, OutlineNode};
+pub use simplify::{Operation, Pass, Passes, Simplified, simplify};
 pub use wire::{Port, Space, Variance, Wire, WireId};
