@@ -8,8 +8,15 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::lane::Lane;
-use super::loops::{Loop, Loops, for_each};
+use super::loops::{Loop, Loops, Walk};
 use super::sums::Sums;
+
+/// Strips of at least this many bytes are computed segment by segment.
+const STREAM_BYTES: usize = 8 << 10;
+/// Bytes of a segment of the result.
+const SEGMENT_BYTES: usize = 16 << 10;
+/// Terms summed in one pass over a segment.
+const STREAMS: usize = 8;
 
 /// How an operand moves along the SIMD index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,9 +139,9 @@ impl<T: Lane> Run<'_, T> {
     #[inline(always)]
     unsafe fn rows<S: Simd, const A: u8, const B: u8>(&self, simd: S) {
         let plan = self.plan;
-        for_each(&plan.outer, |a, b, c| {
+        for (a, b, c) in Walk::new(&plan.outer) {
             let mut first = true;
-            plan.sums.for_each_block(|da, db, table| {
+            for (da, db, table) in plan.sums.blocks() {
                 // SAFETY: offsets of the loops stay inside the tensors.
                 unsafe {
                     let strip = Strip {
@@ -144,15 +151,50 @@ impl<T: Lane> Run<'_, T> {
                         inner: plan.inner,
                         first,
                     };
-                    strip.run::<S, A, B>(simd, table);
+                    if plan.inner.length * size_of::<T>() >= STREAM_BYTES {
+                        strip.stream::<S, A, B>(simd, table);
+                    } else {
+                        strip.run::<S, A, B>(simd, table);
+                    }
                 }
                 first = false;
-            });
-        });
+            }
+        }
     }
 }
 
 impl<T: Lane> Strip<T> {
+    /// A long strip, in segments of the result that stay in the first cache
+    /// and a few summed terms at a time: each term is then read as one long
+    /// run, which prefetchers follow, and not by a few lines of every page.
+    #[inline(always)]
+    unsafe fn stream<S: Simd, const A: u8, const B: u8>(
+        mut self,
+        simd: S,
+        table: &[(isize, isize)],
+    ) {
+        let segment = SEGMENT_BYTES / size_of::<T>();
+        let whole = self.inner.length;
+        let mut start = 0;
+        while start < whole {
+            let length = segment.min(whole - start);
+            let mut first = self.first;
+            for terms in table.chunks(STREAMS) {
+                let part = Strip {
+                    inner: Loop { length, ..self.inner },
+                    first,
+                    ..self
+                };
+                // SAFETY: the segment is inside the strip.
+                unsafe { part.run::<S, A, B>(simd, terms) };
+                first = false;
+            }
+            // SAFETY: as above.
+            unsafe { self.advance(length as isize) };
+            start += length;
+        }
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd, const A: u8, const B: u8>(mut self, simd: S, table: &[(isize, isize)]) {
         let lanes = T::lanes::<S>();

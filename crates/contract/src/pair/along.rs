@@ -8,7 +8,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::lane::Lane;
-use super::loops::{Loop, Loops, for_each};
+use super::loops::{Loop, Loops, Walk};
 use super::sums::Sums;
 
 /// Longest run summed into one set of vectors.
@@ -101,9 +101,9 @@ impl<T: Lane> Run<'_, T> {
     #[inline(always)]
     unsafe fn elements<S: Simd, const MODE: u8>(&self, simd: S) {
         let plan = self.plan;
-        for_each(&plan.outer, |a, b, c| {
+        for (a, b, c) in Walk::new(&plan.outer) {
             let mut total = T::ZERO;
-            plan.sums.for_each_block(|da, db, table| {
+            for (da, db, table) in plan.sums.blocks() {
                 let mut start = 0;
                 while start < plan.inner.length {
                     let count = RUN.min(plan.inner.length - start);
@@ -121,10 +121,10 @@ impl<T: Lane> Run<'_, T> {
                     total = total.add(sum);
                     start += count;
                 }
-            });
+            }
             // SAFETY: as above.
             unsafe { *self.c.offset(c) = total };
-        });
+        }
     }
 }
 
@@ -141,6 +141,7 @@ unsafe fn runs<T: Lane, S: Simd, const MODE: u8>(
     let lanes = T::lanes::<S>();
     let zero = T::splat(simd, T::ZERO);
     let mut sums = [zero; W];
+    let mut tail = T::ZERO;
     for &(ka, kb) in table {
         // SAFETY: the caller's: `count` elements are readable at each entry.
         unsafe {
@@ -163,23 +164,25 @@ unsafe fn runs<T: Lane, S: Simd, const MODE: u8>(
                 i += lanes;
             }
             if i < count {
-                // Lanes behind the end add 0·0, or fixed·0, which for an
-                // infinite `fixed` would be NaN: those lanes are zeroed on a too.
+                // The lanes behind the end of b are zeros: harmless unless
+                // the other factor is not finite.
                 let y = T::load_part(simd, b.add(i), count - i);
-                let x = if MODE == UNIT {
-                    T::load_part(simd, a.add(i), count - i)
+                if MODE == UNIT {
+                    let x = T::load_part(simd, a.add(i), count - i);
+                    sums[3] = T::mul_add(simd, x, y, sums[3]);
+                } else if (*a).mul(T::ZERO) == T::ZERO {
+                    sums[3] = T::mul_add(simd, fixed, y, sums[3]);
                 } else {
-                    let mut head = [T::ZERO; 16];
-                    head[..count - i].fill(*a);
-                    T::load::<S>(head.as_ptr())
-                };
-                sums[3] = T::mul_add(simd, x, y, sums[3]);
+                    for j in i..count {
+                        tail = tail.add((*a).mul(*b.add(j)));
+                    }
+                }
             }
         }
     }
     let low = T::vadd(simd, sums[0], sums[1]);
     let high = T::vadd(simd, sums[2], sums[3]);
-    T::sum(simd, T::vadd(simd, low, high))
+    T::sum(simd, T::vadd(simd, low, high)).add(tail)
 }
 
 /// As [`runs`] for any strides: four independent scalar sums.

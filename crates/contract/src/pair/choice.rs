@@ -139,7 +139,9 @@ pub(crate) struct Machine {
 
 /// Cycles to nanoseconds, roughly, on any machine of the last years.
 const CYCLE: f64 = 0.3e-9;
-/// Bytes of the nearest caches together.
+/// Bytes of the first cache, less what else is in it.
+const NEAREST: usize = 24 << 10;
+/// Bytes of the second cache.
 const NEAR: usize = 1 << 20;
 
 impl Machine {
@@ -166,25 +168,33 @@ impl Machine {
     }
 
     /// Cycles to read an element along a loop that moves by `stride`, of a
-    /// tensor of `elements`.
-    fn touch(self, stride: isize, elements: usize) -> f64 {
+    /// tensor of `elements` that is read `times` over.
+    fn touch(self, stride: isize, elements: usize, times: f64) -> f64 {
+        let bytes = elements * self.size;
         match Mode::of(stride) {
             Mode::Fixed => 0.1 / self.lanes,
+            Mode::Unit if times > 1.5 && bytes > NEAR => 5.0 / self.lanes,
+            Mode::Unit if bytes > NEAREST => 2.0 / self.lanes,
             Mode::Unit => 0.5 / self.lanes,
-            Mode::Strided => {
-                let apart = stride.unsigned_abs() * self.size >= 64;
-                if apart && elements * self.size > NEAR {
-                    5.0
-                } else {
-                    1.0
-                }
-            }
+            Mode::Strided if stride.unsigned_abs() * self.size >= 64 && bytes > NEAR => 5.0,
+            Mode::Strided if stride.unsigned_abs() * self.size >= 64 && bytes > NEAREST => 2.0,
+            Mode::Strided => 1.0,
         }
+    }
+
+    /// Cycles to bring all three tensors from memory, if they are not near.
+    fn stream(self, elements: &Elements) -> f64 {
+        let bytes = (elements.a + elements.b + elements.c) * self.size;
+        bytes.saturating_sub(4 * NEAR) as f64 * 0.25
     }
 
     pub fn direct(self, problem: &Problem) -> f64 {
         let kept = volume(&problem.kept()) as f64;
-        20.0 + kept * (4.0 + 1.3 * self.multiply * volume(&problem.summed()) as f64)
+        let products = kept * volume(&problem.summed()) as f64;
+        // Up to the size of the first cache one product follows the other;
+        // beyond, strides that no prefetcher follows cost what memory costs.
+        let far = if problem.bytes(self.size) > NEAREST { 6.0 } else { 1.3 };
+        20.0 + kept * 6.0 + products * far * self.multiply + self.stream(&Elements::of(problem))
     }
 
     /// The best SIMD index among those of the result, and its cycles.
@@ -192,18 +202,18 @@ impl Machine {
         let kept = problem.kept();
         let sums = volume(&problem.summed()) as f64;
         let elements = Elements::of(problem);
+        let total = volume(&kept) as f64 * sums;
         (0..kept.len())
             .map(|at| {
                 let l = kept[at];
                 let others = volume(&kept) as f64 / l.length as f64;
                 let vectors = (l.length as f64 / self.lanes).ceil();
-                let gathered = matches!(Mode::of(l.a), Mode::Strided)
-                    || matches!(Mode::of(l.b), Mode::Strided);
-                let work = self.lanes * (self.touch(l.a, elements.a) + self.touch(l.b, elements.b));
-                let work = work.max(if gathered { 1.0 } else { 0.5 }) + 0.5 * self.multiply;
-                let write = self.lanes * (0.3 + self.touch(l.c, elements.c));
+                let read = self.touch(l.a, elements.a, total / elements.a as f64)
+                    + self.touch(l.b, elements.b, total / elements.b as f64);
+                let work = (self.lanes * read).max(0.5) + 0.5 * self.multiply;
+                let write = self.lanes * (0.3 + self.touch(l.c, elements.c, 1.0));
                 let cycles = 80.0 + others * (12.0 + vectors * (4.0 + sums * work + write));
-                (at, cycles)
+                (at, cycles + self.stream(&elements))
             })
             .min_by(|x, y| x.1.total_cmp(&y.1))
     }
@@ -212,19 +222,20 @@ impl Machine {
     pub fn along(self, problem: &Problem) -> Option<(usize, f64)> {
         let (kept, summed) = (volume(&problem.kept()) as f64, problem.summed());
         let elements = Elements::of(problem);
+        let total = kept * volume(&summed) as f64;
         (0..summed.len())
             .map(|at| {
                 let l = summed[at];
                 let others = volume(&summed) as f64 / l.length as f64;
                 let vectors = (l.length as f64 / self.lanes).ceil();
+                let read = self.touch(l.a, elements.a, total / elements.a as f64)
+                    + self.touch(l.b, elements.b, total / elements.b as f64);
                 let unit = |s: isize| matches!(s, 0 | 1);
-                let work = if unit(l.a) && unit(l.b) {
-                    self.lanes * (self.touch(l.a, elements.a) + self.touch(l.b, elements.b))
-                } else {
-                    self.lanes * (1.0 + self.touch(l.a, elements.a) + self.touch(l.b, elements.b))
-                };
-                let work = work.max(0.5) + 0.5 * self.multiply;
-                (at, 80.0 + kept * (25.0 + others * (4.0 + vectors * work)))
+                // Gathered sums are scalar.
+                let scalar = if unit(l.a) && unit(l.b) { 0.0 } else { self.lanes };
+                let work = (self.lanes * read).max(0.5) + 0.5 * self.multiply + scalar;
+                let cycles = 80.0 + kept * (30.0 + others * (4.0 + vectors * work));
+                (at, cycles + self.stream(&elements))
             })
             .min_by(|x, y| x.1.total_cmp(&y.1))
     }
@@ -234,8 +245,8 @@ impl Machine {
         let k = k as f64 * (volume(&problem.left_sum) * volume(&problem.right_sum)) as f64;
         let (batch, m, n) = (batch as f64, m as f64, n as f64);
         let products = batch * m * n * k / self.lanes * (1.0 + 0.5 * self.multiply);
-        let moved = batch * plan.buffered() as f64 * 1.5;
-        products + moved + plan.chunks() as f64 * (60.0 + m * n * 10.0) + 100.0
+        let moved = batch * plan.buffered() as f64 * 2.0;
+        self.stream(&Elements::of(problem)) + products + moved + plan.chunks() as f64 * (250.0 + m * n * 20.0) + 100.0
     }
 
     pub fn packed(self, problem: &Problem) -> f64 {
@@ -265,15 +276,22 @@ impl Machine {
             1.5
         };
         let blocks = k.div_ceil(256) as f64;
-        400.0 + batch as f64 * (multiply + pack + (m * n) as f64 * store * blocks + 60.0)
+        self.stream(&Elements::of(problem))
+            + 400.0
+            + batch as f64 * (multiply + pack + (m * n) as f64 * store * blocks + 60.0)
     }
 
-    pub fn matrix(self, plan: &Matrix) -> f64 {
+    pub fn matrix(self, problem: &Problem, plan: &Matrix) -> f64 {
         let [batch, m, n, k] = plan.sizes();
         let products = m.next_multiple_of(8) as f64 * n.next_multiple_of(4) as f64 * k as f64;
-        let moved = (m * k + n * k + m * n) as f64;
-        let one = products / self.lanes * self.multiply * 1.05 + moved + 400.0;
-        plan.calls() as f64 * batch as f64 * one + 2.5 * plan.copied() as f64
+        let moved = (m * k + n * k + m * n) as f64 * 0.7;
+        // A batch is one call; its small products have kernels of their own.
+        let overhead = if batch > 1 { 40.0 } else { 300.0 };
+        let one = products / self.lanes * self.multiply * 1.05 + moved + overhead;
+        let calls = plan.calls() as f64;
+        self.stream(&Elements::of(problem))
+            + calls * (batch as f64 * one + 150.0)
+            + 3.0 * plan.copied() as f64
     }
 }
 

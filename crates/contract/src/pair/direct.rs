@@ -2,7 +2,7 @@
 
 use tensegrity_tensor::Element;
 
-use super::loops::{Loop, Loops, for_each};
+use super::loops::{Loop, Loops, Walk};
 
 /// A nest with the result outside and the sums inside.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Direct {
             }
             sum
         };
-        for_each(&self.outer, |oa, ob, oc| {
+        for (oa, ob, oc) in Walk::new(&self.outer) {
             // SAFETY: as above.
             unsafe {
                 let (mut a, mut b, mut c) = (a.offset(oa), b.offset(ob), c.offset(oc));
@@ -57,7 +57,9 @@ impl Direct {
                         dot(a, b, T::ZERO)
                     } else {
                         let mut sum = T::ZERO;
-                        for_each(&self.summed, |sa, sb, _| sum = dot(a.offset(sa), b.offset(sb), sum));
+                        for (sa, sb, _) in Walk::new(&self.summed) {
+                            sum = dot(a.offset(sa), b.offset(sb), sum);
+                        }
                         sum
                     };
                     a = a.wrapping_offset(row.a);
@@ -65,6 +67,6 @@ impl Direct {
                     c = c.wrapping_offset(row.c);
                 }
             }
-        });
+        }
     }
 }

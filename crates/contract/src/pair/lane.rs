@@ -1,6 +1,6 @@
 //! SIMD vectors of each element type.
 
-use pulp::Simd;
+use pulp::{MemMask, Simd};
 use tensegrity_tensor::{Element, c64, c128};
 
 /// An element type with SIMD vectors.
@@ -43,8 +43,10 @@ pub trait Lane: Element {
     }
 }
 
+// Masks made by `mask_between` carry a routine that is called for each access;
+// made anew from their bits they become single masked instructions.
 macro_rules! lane {
-    ($type:ty, $vector:ident, $splat:ident, $add:ident, $mul_add:ident, $sum:ident, $load:ident, $store:ident) => {
+    ($type:ty, $vector:ident, $splat:ident, $add:ident, $mul_add:ident, $sum:ident, $mask:ident, $word:ty, $load:ident, $store:ident) => {
         impl Lane for $type {
             type V<S: Simd> = S::$vector;
             #[inline(always)]
@@ -70,8 +72,10 @@ macro_rules! lane {
             }
             #[inline(always)]
             unsafe fn load_part<S: Simd>(simd: S, from: *const Self, count: usize) -> S::$vector {
-                // SAFETY: the caller's.
-                simd.$load(unsafe { std::slice::from_raw_parts(from, count) })
+                let words = count * (size_of::<Self>() / size_of::<$word>());
+                let mask = MemMask::new(simd.$mask(0, words as $word).mask());
+                // SAFETY: the caller's; masked lanes are not read.
+                unsafe { simd.$load(mask, from) }
             }
             #[inline(always)]
             unsafe fn store_part<S: Simd>(
@@ -80,8 +84,10 @@ macro_rules! lane {
                 count: usize,
                 value: S::$vector,
             ) {
-                // SAFETY: the caller's.
-                simd.$store(unsafe { std::slice::from_raw_parts_mut(to, count) }, value);
+                let words = count * (size_of::<Self>() / size_of::<$word>());
+                let mask = MemMask::new(simd.$mask(0, words as $word).mask());
+                // SAFETY: the caller's; masked lanes are not written.
+                unsafe { simd.$store(mask, to, value) };
             }
         }
     };
@@ -94,8 +100,10 @@ lane!(
     add_f32s,
     mul_add_e_f32s,
     reduce_sum_f32s,
-    partial_load_f32s,
-    partial_store_f32s
+    mask_between_m32s,
+    u32,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s
 );
 lane!(
     f64,
@@ -104,8 +112,10 @@ lane!(
     add_f64s,
     mul_add_e_f64s,
     reduce_sum_f64s,
-    partial_load_f64s,
-    partial_store_f64s
+    mask_between_m64s,
+    u64,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s
 );
 lane!(
     c64,
@@ -114,8 +124,10 @@ lane!(
     add_c32s,
     mul_add_e_c32s,
     reduce_sum_c32s,
-    partial_load_c32s,
-    partial_store_c32s
+    mask_between_m32s,
+    u32,
+    mask_load_ptr_c32s,
+    mask_store_ptr_c32s
 );
 lane!(
     c128,
@@ -124,8 +136,10 @@ lane!(
     add_c64s,
     mul_add_e_c64s,
     reduce_sum_c64s,
-    partial_load_c64s,
-    partial_store_c64s
+    mask_between_m64s,
+    u64,
+    mask_load_ptr_c64s,
+    mask_store_ptr_c64s
 );
 impl Lane for i64 {
     type V<S: Simd> = S::i64s;
@@ -148,12 +162,14 @@ impl Lane for i64 {
     }
     #[inline(always)]
     unsafe fn load_part<S: Simd>(simd: S, from: *const Self, count: usize) -> S::i64s {
-        // SAFETY: the caller's.
-        simd.partial_load_i64s(unsafe { std::slice::from_raw_parts(from, count) })
+        let mask = MemMask::new(simd.mask_between_m64s(0, count as u64).mask());
+        // SAFETY: the caller's; masked lanes are not read.
+        unsafe { simd.mask_load_ptr_i64s(mask, from) }
     }
     #[inline(always)]
     unsafe fn store_part<S: Simd>(simd: S, to: *mut Self, count: usize, value: S::i64s) {
-        // SAFETY: the caller's.
-        simd.partial_store_i64s(unsafe { std::slice::from_raw_parts_mut(to, count) }, value);
+        let mask = MemMask::new(simd.mask_between_m64s(0, count as u64).mask());
+        // SAFETY: the caller's; masked lanes are not written.
+        unsafe { simd.mask_store_ptr_i64s(mask, to, value) };
     }
 }

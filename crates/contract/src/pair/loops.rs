@@ -46,32 +46,58 @@ pub(crate) fn coalesce(loops: &mut Loops) {
     }
 }
 
-/// Calls `body` with the offsets of every iteration, in row-major order.
-#[inline(always)]
-pub(crate) fn for_each(loops: &[Loop], mut body: impl FnMut(isize, isize, isize)) {
-    let mut index: SmallVec<[usize; 12]> = SmallVec::from_elem(0, loops.len());
-    let (mut a, mut b, mut c) = (0isize, 0isize, 0isize);
-    loop {
-        body(a, b, c);
-        let mut depth = loops.len();
+/// The offsets on a, b and c of every iteration of a nest, in row-major order.
+///
+/// An iterator rather than a function taking a closure: a closure's body is
+/// not compiled for the instruction set of the SIMD function around it.
+pub(crate) struct Walk<'l> {
+    loops: &'l [Loop],
+    index: SmallVec<[usize; 12]>,
+    at: (isize, isize, isize),
+    done: bool,
+}
+
+impl<'l> Walk<'l> {
+    #[inline(always)]
+    pub fn new(loops: &'l [Loop]) -> Self {
+        Self {
+            loops,
+            index: SmallVec::from_elem(0, loops.len()),
+            at: (0, 0, 0),
+            done: false,
+        }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = (isize, isize, isize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let now = self.at;
+        let mut depth = self.loops.len();
         loop {
             if depth == 0 {
-                return;
+                self.done = true;
+                return Some(now);
             }
             depth -= 1;
-            let l = &loops[depth];
-            index[depth] += 1;
-            if index[depth] < l.length {
-                a += l.a;
-                b += l.b;
-                c += l.c;
-                break;
+            let l = &self.loops[depth];
+            self.index[depth] += 1;
+            if self.index[depth] < l.length {
+                self.at.0 += l.a;
+                self.at.1 += l.b;
+                self.at.2 += l.c;
+                return Some(now);
             }
-            index[depth] = 0;
+            self.index[depth] = 0;
             let back = l.length as isize - 1;
-            a -= back * l.a;
-            b -= back * l.b;
-            c -= back * l.c;
+            self.at.0 -= back * l.a;
+            self.at.1 -= back * l.b;
+            self.at.2 -= back * l.c;
         }
     }
 }
@@ -145,9 +171,7 @@ mod tests {
     use super::*;
 
     fn walk(loops: &[Loop]) -> Vec<(isize, isize, isize)> {
-        let mut seen = Vec::new();
-        for_each(loops, |a, b, c| seen.push((a, b, c)));
-        seen
+        Walk::new(loops).collect()
     }
 
     fn nest() -> Loops {

@@ -8,7 +8,7 @@
 use tensegrity_tensor::{Axes, Strides, View, ViewMut, copy_into};
 
 use super::kernel::Kernel;
-use super::loops::{Loop, Loops, Operand, coalesce, for_each, volume};
+use super::loops::{Loop, Loops, Operand, Walk, coalesce, volume};
 use super::problem::Problem;
 use super::scratch::Scratch;
 
@@ -170,9 +170,9 @@ impl Matrix {
     unsafe fn multiply<T: Kernel>(&self, a: *const T, b: *const T, c: *mut T) {
         let [_, m, n, k] = self.sizes();
         let (rows, columns, depth) = (self.rows, self.columns, self.depth);
-        for_each(&self.outer, |oa, ob, oc| {
+        for (oa, ob, oc) in Walk::new(&self.outer) {
             let mut accumulate = false;
-            for_each(&self.summed, |sa, sb, _| {
+            for (sa, sb, _) in Walk::new(&self.summed) {
                 // SAFETY: the caller's; the three loops of a product and the
                 // batch loop stay inside the tensors.
                 unsafe {
@@ -193,8 +193,8 @@ impl Matrix {
                     }
                 }
                 accumulate = true;
-            });
-        });
+            }
+        }
     }
 }
 

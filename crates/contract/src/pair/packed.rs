@@ -9,7 +9,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::lane::Lane;
-use super::loops::{Loop, Loops, Operand, fill_offsets, for_each, volume};
+use super::loops::{Loop, Loops, Operand, Walk, fill_offsets, volume};
 use super::micro::{TILE_VECTORS, Target, tile, tile_columns};
 use super::problem::Problem;
 use super::scratch::Scratch;
@@ -256,7 +256,7 @@ impl<T: Lane> WithSimd for Run<'_, T> {
         let mut depth = Table::new(&plan.depth, [Operand::A, Operand::B], blocks.depth);
         let packed_a = Scratch::<T>::new(blocks.rows * blocks.depth);
         let packed_b = Scratch::<T>::new(blocks.columns * blocks.depth);
-        for_each(&plan.batch, |batch_a, batch_b, batch_c| {
+        for (batch_a, batch_b, batch_c) in Walk::new(&plan.batch) {
             // SAFETY: offsets of the loops stay inside the tensors.
             let (a, b, c) = unsafe {
                 (
@@ -285,7 +285,7 @@ impl<T: Lane> WithSimd for Run<'_, T> {
                     }
                 }
             }
-        });
+        }
     }
 }
 

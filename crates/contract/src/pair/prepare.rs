@@ -110,6 +110,19 @@ impl Pair {
         &self.choice
     }
 
+    /// Elements of scratch memory a run takes for presums, permuted copies and
+    /// repeated results; blocks of packing buffers are not counted.
+    #[must_use]
+    pub fn scratch_elements(&self) -> usize {
+        let presums = self.presums.iter().flatten().map(|presum| presum.elements);
+        let repeat = self.repeat.as_ref().map_or(0, |repeat| repeat.elements);
+        let copied = match &self.body {
+            Body::Matrix(matrix) => matrix.copied(),
+            _ => 0,
+        };
+        presums.sum::<usize>() + repeat + copied
+    }
+
     fn prepare(
         mut problem: Problem,
         machine: Machine,
@@ -301,9 +314,9 @@ impl Body {
         if m > 1 && n > 1 {
             offer(Strategy::Packed, machine.packed(problem));
             if machine.library {
-                offer(Strategy::Gemm, machine.matrix(&Matrix::new(problem)));
+                offer(Strategy::Gemm, machine.matrix(problem, &Matrix::new(problem)));
                 if let Some(plan) = Matrix::transposed(problem) {
-                    offer(Strategy::Transpose, machine.matrix(&plan));
+                    offer(Strategy::Transpose, machine.matrix(problem, &plan));
                 }
             }
         }
@@ -340,7 +353,7 @@ impl Body {
                 } else {
                     Matrix::transposed(problem)?
                 };
-                let cycles = machine.matrix(&plan);
+                let cycles = machine.matrix(problem, &plan);
                 (Body::Matrix(plan), cycles)
             }
             Strategy::Packed => (Body::Packed(Packed::new(problem)), machine.packed(problem)),

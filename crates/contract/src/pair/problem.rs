@@ -170,6 +170,15 @@ impl Problem {
         ]
     }
 
+    /// Bytes of all three tensors together.
+    pub fn bytes(&self, size: usize) -> usize {
+        let [batch, m, n, k] = self.sizes();
+        let (a, b) = (volume(&self.left_sum), volume(&self.right_sum));
+        let elements = [[batch, m, k, a], [batch, n, k, b], [batch, m, n, 1]];
+        let count = |e: [usize; 4]| e.into_iter().fold(size, usize::saturating_mul);
+        elements.map(count).into_iter().fold(0, usize::saturating_add)
+    }
+
     /// The problem with the operands exchanged.
     pub fn swapped(&self) -> Self {
         let mut result = self.clone();

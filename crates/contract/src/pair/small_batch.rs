@@ -5,11 +5,11 @@
 //! innermost, and SIMD runs across the chunk: no call, no edge handling and no
 //! reduction per matrix.
 
-use tensegrity_tensor::Element;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::across::Across;
 use super::lane::Lane;
-use super::loops::{Loop, Loops, for_each, volume};
+use super::loops::{Loop, Loops, Walk, volume};
 use super::problem::Problem;
 use super::scratch::Scratch;
 
@@ -23,6 +23,8 @@ pub(crate) struct SmallBatch {
     lane: Loop,
     outer: Loops,
     chunk: usize,
+    /// Elements from row to row of a buffer.
+    pitch: usize,
     sides: [Side; 3],
     whole: Across,
     /// For the last, shorter chunk.
@@ -53,7 +55,7 @@ impl SmallBatch {
                         ..**l
                     })
                     .collect();
-                for_each(&loops, |offset, _, _| offsets.push(offset));
+                offsets.extend(Walk::new(&loops).map(|(offset, _, _)| offset));
             }
             Side {
                 offsets: offsets.into_boxed_slice(),
@@ -74,26 +76,29 @@ impl SmallBatch {
             .sum::<usize>();
         let chunk = (CHUNK_BYTES / (elements * size).max(1)).clamp(16, 128) / 16 * 16;
         let chunk = chunk.min(lane.length);
-        let whole = Self::inner(problem, &summed, &lane, chunk, chunk);
+        // Rows a power of two apart would compete for the same cache lines.
+        let pitch = chunk.next_multiple_of(8) + 8;
+        let whole = Self::inner(problem, &summed, &lane, pitch, chunk);
         let rest = lane.length % chunk;
-        let rest = (rest > 0).then(|| Self::inner(problem, &summed, &lane, chunk, rest));
+        let rest = (rest > 0).then(|| Self::inner(problem, &summed, &lane, pitch, rest));
         Some(Self {
             lane,
             outer,
             chunk,
+            pitch,
             sides,
             whole,
             rest,
         })
     }
 
-    /// The kernel over `count` items; buffers have rows of `chunk` items.
-    fn inner(problem: &Problem, summed: &Loops, lane: &Loop, chunk: usize, count: usize) -> Across {
+    /// The kernel over `count` items; rows of buffers are `pitch` apart.
+    fn inner(problem: &Problem, summed: &Loops, lane: &Loop, pitch: usize, count: usize) -> Across {
         let (mut left, mut right) = (problem.left.clone(), problem.right.clone());
         let mut summed = summed.clone();
         let buffered = |stride: isize| !matches!(stride, 0 | 1);
         let dense = |nests: [&mut Loops; 2], pick: fn(&mut Loop) -> &mut isize| {
-            let mut step = chunk as isize;
+            let mut step = pitch as isize;
             let [first, second] = nests;
             for l in second.iter_mut().rev().chain(first.iter_mut().rev()) {
                 let length = l.length as isize;
@@ -154,8 +159,8 @@ impl SmallBatch {
         let buffers = self
             .sides
             .each_ref()
-            .map(|side| Scratch::<T>::new(side.offsets.len() * self.chunk));
-        for_each(&self.outer, |oa, ob, oc| {
+            .map(|side| Scratch::<T>::new(side.offsets.len() * self.pitch));
+        for (oa, ob, oc) in Walk::new(&self.outer) {
             let mut start = 0;
             while start < self.lane.length {
                 let count = self.chunk.min(self.lane.length - start);
@@ -174,7 +179,7 @@ impl SmallBatch {
                     for (side, from) in from.iter_mut().enumerate() {
                         if !self.sides[side].offsets.is_empty() {
                             let buffer = buffers[side].as_ptr();
-                            self.sides[side].gather(*from, buffer, self.chunk, count);
+                            self.sides[side].gather(*from, buffer, self.pitch, count);
                             *from = buffer;
                         }
                     }
@@ -184,12 +189,12 @@ impl SmallBatch {
                     } else {
                         let buffer = buffers[2].as_ptr();
                         plan.run(from[0], from[1], buffer);
-                        self.sides[2].scatter(to, buffer, self.chunk, count);
+                        self.sides[2].scatter(to, buffer, self.pitch, count);
                     }
                 }
                 start += count;
             }
-        });
+        }
     }
 
     /// Number of kernel calls.
@@ -203,26 +208,116 @@ impl SmallBatch {
     }
 }
 
-impl Side {
-    unsafe fn gather<T: Element>(&self, from: *const T, to: *mut T, chunk: usize, count: usize) {
-        for item in 0..count {
-            for (row, &offset) in self.offsets.iter().enumerate() {
-                // SAFETY: the caller's.
+/// Between the tensor (`offset + item · stride`) and the buffer (`row · pitch + item`).
+struct Transposition<'s, T, const GATHER: bool> {
+    side: &'s Side,
+    tensor: *mut T,
+    buffer: *mut T,
+    pitch: usize,
+    count: usize,
+}
+
+/// Items and rows moved together.
+const BLOCK: usize = 8;
+
+impl<T: Lane, const GATHER: bool> WithSimd for Transposition<'_, T, GATHER> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Side { offsets, stride } = self.side;
+        let mut item = 0;
+        while item < self.count {
+            let items = BLOCK.min(self.count - item);
+            for (number, rows) in offsets.chunks(BLOCK).enumerate() {
+                // SAFETY: the caller of `gather` or `scatter` vouches for both.
                 unsafe {
-                    *to.add(row * chunk + item) = *from.offset(offset + item as isize * self.stride);
+                    let tensor = self.tensor.offset(item as isize * stride);
+                    let buffer = self.buffer.add(number * BLOCK * self.pitch + item);
+                    let run = rows.len() == BLOCK && rows[BLOCK - 1] - rows[0] == 7;
+                    if items == BLOCK && run && rows.is_sorted() {
+                        self.whole(tensor.offset(rows[0]), buffer);
+                    } else {
+                        self.part(tensor, buffer, rows, items);
+                    }
+                }
+            }
+            item += items;
+        }
+    }
+}
+
+impl<T: Lane, const GATHER: bool> Transposition<'_, T, GATHER> {
+    /// A whole block whose rows are neighbours in the tensor.
+    #[inline(always)]
+    unsafe fn whole(&self, tensor: *mut T, buffer: *mut T) {
+        let (item_step, row_step) = (self.side.stride, self.pitch);
+        let mut from = [[T::ZERO; BLOCK]; BLOCK];
+        let mut to = [[T::ZERO; BLOCK]; BLOCK];
+        for (i, line) in from.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            *line = unsafe {
+                if GATHER {
+                    tensor.offset(i as isize * item_step).cast::<[T; BLOCK]>().read()
+                } else {
+                    buffer.add(i * row_step).cast::<[T; BLOCK]>().read()
+                }
+            };
+        }
+        for i in 0..BLOCK {
+            for j in 0..BLOCK {
+                to[i][j] = from[j][i];
+            }
+        }
+        for (i, line) in to.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe {
+                if GATHER {
+                    buffer.add(i * row_step).cast::<[T; BLOCK]>().write(*line);
+                } else {
+                    tensor.offset(i as isize * item_step).cast::<[T; BLOCK]>().write(*line);
                 }
             }
         }
     }
 
-    unsafe fn scatter<T: Element>(&self, to: *mut T, from: *const T, chunk: usize, count: usize) {
-        for item in 0..count {
-            for (row, &offset) in self.offsets.iter().enumerate() {
+    #[inline(always)]
+    unsafe fn part(&self, tensor: *mut T, buffer: *mut T, rows: &[isize], items: usize) {
+        for (r, &offset) in rows.iter().enumerate() {
+            for i in 0..items {
                 // SAFETY: the caller's.
                 unsafe {
-                    *to.offset(offset + item as isize * self.stride) = *from.add(row * chunk + item);
+                    let outside = tensor.offset(offset + i as isize * self.side.stride);
+                    let inside = buffer.add(r * self.pitch + i);
+                    if GATHER {
+                        *inside = *outside;
+                    } else {
+                        *outside = *inside;
+                    }
                 }
             }
         }
+    }
+}
+
+impl Side {
+    unsafe fn gather<T: Lane>(&self, from: *const T, to: *mut T, pitch: usize, count: usize) {
+        Arch::new().dispatch(Transposition::<T, true> {
+            side: self,
+            tensor: from.cast_mut(),
+            buffer: to,
+            pitch,
+            count,
+        });
+    }
+
+    unsafe fn scatter<T: Lane>(&self, to: *mut T, from: *mut T, pitch: usize, count: usize) {
+        Arch::new().dispatch(Transposition::<T, false> {
+            side: self,
+            tensor: to,
+            buffer: from,
+            pitch,
+            count,
+        });
     }
 }

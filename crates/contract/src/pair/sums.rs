@@ -1,6 +1,6 @@
 //! The summed indices of a kernel, in blocks with a table of offsets.
 
-use super::loops::{Loop, Loops, for_each, volume};
+use super::loops::{Loop, Loops, Walk, volume};
 
 /// Most entries of a table.
 const TABLE: usize = 1024;
@@ -36,7 +36,7 @@ impl Sums {
             loops.pop();
         }
         let mut table = Vec::with_capacity(volume(&inner));
-        for_each(&inner, |a, b, _| table.push((a, b)));
+        table.extend(Walk::new(&inner).map(|(a, b, _)| (a, b)));
         Self {
             outer: loops,
             chunked,
@@ -44,21 +44,46 @@ impl Sums {
         }
     }
 
-    /// Calls `body` with the offsets of each block and the table inside it.
+    /// The offsets of each block with the table inside it.
     #[inline(always)]
-    pub fn for_each_block(&self, mut body: impl FnMut(isize, isize, &[(isize, isize)])) {
-        for_each(&self.outer, |a, b, _| match self.chunked {
-            None => body(a, b, &self.table),
-            Some(l) => {
-                let mut start = 0;
-                while start < l.length {
-                    let count = CHUNK.min(l.length - start);
-                    let step = start as isize;
-                    body(a + step * l.a, b + step * l.b, &self.table[..count]);
-                    start += count;
-                }
-            }
-        });
+    pub fn blocks(&self) -> Blocks<'_> {
+        let mut walk = Walk::new(&self.outer);
+        Blocks {
+            sums: self,
+            outer: walk.next(),
+            walk,
+            start: 0,
+        }
+    }
+}
+
+/// See [`Sums::blocks`].
+pub(crate) struct Blocks<'s> {
+    sums: &'s Sums,
+    walk: Walk<'s>,
+    outer: Option<(isize, isize, isize)>,
+    start: usize,
+}
+
+impl<'s> Iterator for Blocks<'s> {
+    type Item = (isize, isize, &'s [(isize, isize)]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (a, b, _) = self.outer?;
+        let table = &*self.sums.table;
+        let Some(l) = self.sums.chunked else {
+            self.outer = self.walk.next();
+            return Some((a, b, table));
+        };
+        let count = CHUNK.min(l.length - self.start);
+        let step = self.start as isize;
+        self.start += count;
+        if self.start == l.length {
+            self.start = 0;
+            self.outer = self.walk.next();
+        }
+        Some((a + step * l.a, b + step * l.b, &table[..count]))
     }
 }
 
@@ -82,11 +107,11 @@ mod tests {
         ] {
             let loops: Loops = loops.into_iter().collect();
             let mut wanted = Vec::new();
-            for_each(&loops, |a, b, _| wanted.push((a, b)));
+            wanted.extend(Walk::new(&loops).map(|(a, b, _)| (a, b)));
             let mut found = Vec::new();
-            Sums::new(loops).for_each_block(|a, b, table| {
+            for (a, b, table) in Sums::new(loops).blocks() {
                 found.extend(table.iter().map(|&(ta, tb)| (a + ta, b + tb)));
-            });
+            }
             assert_eq!(found, wanted);
         }
     }

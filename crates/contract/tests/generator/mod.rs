@@ -1,6 +1,8 @@
 //! A deterministic source of einsum problems and the slow way to solve them.
 #![allow(dead_code)]
 
+pub mod cases;
+
 use tensegrity_tensor::{Element, SplitMix64, View};
 
 /// How an operand lies in memory.
@@ -86,7 +88,8 @@ impl<T: Element> Laid<T> {
     }
 }
 
-/// Sums by definition: every index of every wire, innermost last.
+/// Sums by definition: every index of every wire, innermost last. An axis of
+/// length one on a longer wire stays at its only index.
 pub fn brute_force<T: Element>(
     operands: &[(&[u32], View<'_, T>)],
     output: &[u32],
@@ -99,8 +102,14 @@ pub fn brute_force<T: Element>(
     for _ in 0..total {
         let mut value = T::ONE;
         for (wires, view) in operands {
-            let at: Vec<usize> = wires.iter().map(|&w| index[w as usize]).collect();
-            value = value.mul(view.get(&at).expect("inside the shape"));
+            let mut offset = 0;
+            for (axis, &w) in wires.iter().enumerate() {
+                let at = if view.shape()[axis] == 1 { 0 } else { index[w as usize] };
+                assert!(at < view.shape()[axis]);
+                offset += at as isize * view.strides()[axis];
+            }
+            // SAFETY: every index was checked against its axis.
+            value = value.mul(unsafe { *view.as_ptr().offset(offset) });
         }
         let mut at = 0;
         for (&w, &length) in output.iter().zip(&shape) {
