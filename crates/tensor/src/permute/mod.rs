@@ -1,0 +1,312 @@
+//! The copy kernel: any strided view into any strided view.
+//!
+//! Method. Axes are dropped, flipped, sorted and merged until few are left
+//! ([`layout`]); what is contiguous on both sides moves as one run. The rest is
+//! cut into tiles that use every cache line whole on both sides ([`tiling`]),
+//! each moved by a register transpose where both sides are dense and through
+//! offset tables otherwise ([`tile`]). Copies larger than the caches pass each
+//! tile through a small buffer, so that reads and writes are both long runs
+//! whatever the strides (power-of-two strides map all lines of a tile to the
+//! same few cache sets), and the largest write past the caches.
+//!
+//! The blocking follows Lyakh, "An efficient tensor transpose algorithm"
+//! (Comput. Phys. Commun. 189, 2015) and Springer, Su and Bientinesi, "HPTT"
+//! (ARRAY 2017); choosing the axes of a tile from both ends is what makes bit
+//! permutations of many short axes no slower than a matrix transpose.
+//!
+//! Guarantees: elements are moved as bits; no heap allocation below thirteen
+//! merged axes; results do not depend on the number of threads.
+
+mod layout;
+mod tile;
+mod tiling;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::mem::MaybeUninit;
+
+use crate::threads::{is_parallel, parallel_for};
+use crate::{Element, Error, Result, Scalar, View, ViewMut, row_major};
+
+use layout::{Axis, Layout};
+use tile::{Extent, Kernel, Store, copy_run};
+use tiling::{Offsets, Side, Tiling, Walk};
+
+/// Copies of at most this many runs don't repay a tiling.
+const SMALL: usize = 96;
+
+/// From this size on tiles go through the buffer: half the second-level cache
+/// of current processors.
+const BUFFERED: usize = 512 << 10;
+
+/// From this size on writes go past the caches: the result would not stay there.
+const STREAMED: usize = 16 << 20;
+
+/// Bytes worth a task of their own.
+const TASK: usize = 512 << 10;
+
+/// The buffer holds the largest tile: four cache lines and a quarter both ways.
+const BUFFER: usize = 32 << 10;
+
+#[repr(align(64))]
+struct Buffer([MaybeUninit<u8>; BUFFER]);
+
+/// Copies `source` into `target`, element by element index.
+///
+/// Cost: memory bandwidth for any permutation of axes; runs on
+/// [`crate::threads`] threads from about a megabyte on.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`].
+pub fn copy_into<T: Element>(target: &mut ViewMut<'_, T>, source: &View<'_, T>) -> Result<()> {
+    if target.shape() != source.shape() {
+        return Err(Error::ShapeMismatch {
+            what: "copy_into",
+            left: target.shape().to_vec(),
+            right: source.shape().to_vec(),
+        });
+    }
+    let pointer = target.as_mut_ptr();
+    // SAFETY: both views are valid for their shape, and a `ViewMut` is exclusive.
+    unsafe { copy_strided(pointer, target.strides(), source) };
+    Ok(())
+}
+
+/// Copies `source` row-major into uninitialised memory of exactly its length.
+pub(crate) fn copy_uninit<T: Element>(target: &mut [MaybeUninit<T>], source: &View<'_, T>) {
+    assert_eq!(target.len(), source.len());
+    // SAFETY: the target is exclusive and dense for the shape.
+    unsafe {
+        copy_strided(
+            target.as_mut_ptr().cast(),
+            &row_major(source.shape()),
+            source,
+        )
+    };
+}
+
+/// # Safety
+/// `target` with `strides` is valid for writes at every index of the shape of
+/// `source`, reached by no two of them, and does not overlap `source`.
+unsafe fn copy_strided<T: Element>(target: *mut T, strides: &[isize], source: &View<'_, T>) {
+    if source.is_empty() {
+        return;
+    }
+    let layout = Layout::new(source.shape(), source.strides(), strides, size_of::<T>());
+    // SAFETY: the layout addresses the same elements as the two views; bytes
+    // of any element type may be moved as bytes.
+    unsafe { copy_layout(&layout, target.cast(), source.as_ptr().cast()) }
+}
+
+/// # Safety
+/// Every place of `layout` is valid on both sides, and the sides don't overlap.
+unsafe fn copy_layout(layout: &Layout, target: *mut u8, source: *const u8) {
+    let runs = layout.runs();
+    // SAFETY: the caller's contract, here and in every branch.
+    unsafe {
+        if layout.axes.is_empty() {
+            let from = source.offset(layout.source_start);
+            copy_dense(from, target.offset(layout.target_start), layout.run);
+        } else if runs <= SMALL {
+            copy_small(layout, target, source);
+        } else {
+            copy_tiled(layout, runs * layout.run, target, source);
+        }
+    }
+}
+
+/// # Safety
+/// Both sides are valid for `bytes` bytes and don't overlap.
+unsafe fn copy_dense(source: *const u8, target: *mut u8, bytes: usize) {
+    if bytes < 2 * TASK || !is_parallel() {
+        // SAFETY: the caller's contract.
+        return unsafe { copy_run(source, target, bytes) };
+    }
+    let (source, target) = (Shared(source.cast_mut()), Shared(target));
+    parallel_for(bytes.div_ceil(TASK), |task| {
+        let start = task * TASK;
+        let length = TASK.min(bytes - start);
+        // SAFETY: tasks take disjoint parts of the run.
+        unsafe { copy_run(source.get().add(start), target.get().add(start), length) };
+    });
+}
+
+/// # Safety
+/// As [`copy_layout`].
+unsafe fn copy_small(layout: &Layout, target: *mut u8, source: *const u8) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let source = source.offset(layout.source_start);
+        let target = target.offset(layout.target_start);
+        match layout.run {
+            4 => nest::<4>(&layout.axes, 4, target, source),
+            8 => nest::<8>(&layout.axes, 8, target, source),
+            16 => nest::<16>(&layout.axes, 16, target, source),
+            run => nest::<0>(&layout.axes, run, target, source),
+        }
+    }
+}
+
+/// Plain nested loops; `RUN` is the length of the runs if it is not zero.
+///
+/// # Safety
+/// As [`copy_layout`].
+unsafe fn nest<const RUN: usize>(axes: &[Axis], run: usize, target: *mut u8, source: *const u8) {
+    let Some((axis, inner)) = axes.split_last() else {
+        let bytes = if RUN == 0 { run } else { RUN };
+        // SAFETY: the caller's contract.
+        return unsafe { copy_run(source, target, bytes) };
+    };
+    for step in 0..axis.length as isize {
+        // SAFETY: `step` is inside the axis.
+        unsafe {
+            let from = source.offset(step * axis.source);
+            let to = target.offset(step * axis.target);
+            match inner {
+                [] => copy_run(from, to, if RUN == 0 { run } else { RUN }),
+                inner => nest::<RUN>(inner, run, to, from),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`copy_layout`]; `bytes` are moved in total.
+unsafe fn copy_tiled(layout: &Layout, bytes: usize, target: *mut u8, source: *const u8) {
+    let tiling = Tiling::new(layout, target.addr());
+    let mover = Mover::new(&tiling, bytes);
+    let tiles = tiling.tiles();
+    let (source, target) = (Shared(source.cast_mut()), Shared(target));
+    let tasks = match is_parallel() {
+        true => bytes.div_ceil(TASK).min(tiles),
+        false => 1,
+    };
+    parallel_for(tasks, |task| {
+        let range = tiles * task / tasks..tiles * (task + 1) / tasks;
+        // SAFETY: the caller's contract; tasks write disjoint tiles.
+        unsafe { mover.run(range, target.get(), source.get()) };
+    });
+}
+
+/// How the tiles of one copy are moved.
+struct Mover<'a> {
+    tiling: &'a Tiling,
+    kernel: Kernel,
+    /// How rows leave the buffer, if tiles go through it.
+    store: Option<Store>,
+    streams: bool,
+}
+
+impl<'a> Mover<'a> {
+    fn new(tiling: &'a Tiling, bytes: usize) -> Self {
+        let rows = tiling.near_target.source.len() * tiling.run;
+        let buffered = bytes >= BUFFERED
+            && rows >= 64
+            && tiling.near_source.source.len() > 1
+            && tiling.near_target.is_dense(Side::Target, tiling.run)
+            && tiling.tile_bytes() <= BUFFER;
+        let streams = buffered && bytes >= STREAMED && cfg!(target_arch = "x86_64");
+        Self {
+            tiling,
+            kernel: tile::kernel(tiling),
+            store: buffered.then(|| {
+                if streams {
+                    streaming_store()
+                } else {
+                    copy_run_store
+                }
+            }),
+            streams,
+        }
+    }
+
+    /// # Safety
+    /// As [`copy_layout`]; the tiles of `range` are written by nobody else.
+    unsafe fn run(&self, range: std::ops::Range<usize>, target: *mut u8, source: *const u8) {
+        let mut walk = Walk::new(self.tiling, range.start);
+        let columns = &self.tiling.near_source.target;
+        let Some(store) = self.store else {
+            for _ in range {
+                let tile = Extent {
+                    rows: walk.rows,
+                    columns: &columns[..walk.columns],
+                };
+                // SAFETY: the walk stays inside the layout.
+                unsafe {
+                    let (from, to) = (source.offset(walk.source), target.offset(walk.target));
+                    (self.kernel)(self.tiling, from, to, tile);
+                }
+                walk.advance();
+            }
+            return;
+        };
+        let pitch = (self.tiling.near_target.source.len() * self.tiling.run) as isize;
+        let buffer_columns: Offsets = (0..columns.len() as isize).map(|k| k * pitch).collect();
+        let mut buffer = Buffer([MaybeUninit::uninit(); BUFFER]);
+        let buffer = buffer.0.as_mut_ptr().cast::<u8>();
+        for _ in range {
+            let tile = Extent {
+                rows: walk.rows,
+                columns: &buffer_columns[..walk.columns],
+            };
+            // SAFETY: the walk stays inside the layout, and a tile fits the
+            // buffer: `tile_bytes` was checked.
+            unsafe {
+                (self.kernel)(self.tiling, source.offset(walk.source), buffer, tile);
+                let to = target.offset(walk.target);
+                for (&from, &column) in tile.columns.iter().zip(columns) {
+                    let bytes = walk.rows * self.tiling.run;
+                    store(buffer.offset(from), to.offset(column), bytes);
+                }
+            }
+            walk.advance();
+        }
+        if self.streams {
+            fence();
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+use x86::{fence, streaming_store};
+
+#[cfg(not(target_arch = "x86_64"))]
+fn streaming_store() -> Store {
+    copy_run_store
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fence() {}
+
+/// [`copy_run`] as a [`Store`].
+///
+/// # Safety
+/// As [`Store`].
+unsafe fn copy_run_store(source: *const u8, target: *mut u8, bytes: usize) {
+    // SAFETY: the caller's contract.
+    unsafe { copy_run(source, target, bytes) };
+}
+
+/// An address handed to several threads, each of which uses its own part.
+#[derive(Clone, Copy)]
+struct Shared(*mut u8);
+
+// SAFETY: users of the address touch disjoint elements.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn get(self) -> *mut u8 {
+        self.0
+    }
+}
+
+/// Sum of squared absolute values, pairwise in `f64`.
+pub(crate) fn sum_of_squares<T: Scalar>(data: &[T]) -> f64 {
+    if data.len() <= 1024 {
+        return data.iter().map(|x| x.abs2()).sum();
+    }
+    let (left, right) = data.split_at(data.len() / 2);
+    sum_of_squares(left) + sum_of_squares(right)
+}
