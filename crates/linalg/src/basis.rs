@@ -14,11 +14,14 @@ use crate::{Result, SvdMethod, Truncation, eigh, gram, qr, svd};
 const OVERSAMPLING: usize = 10;
 /// The random stream of sketches.
 const SEED: u64 = 0x7E45_E617;
-/// Smallest tolerance, relative to the norm, that the Gram matrix can serve:
-/// some times the square root of the rounding unit.
+/// Smallest tolerance, relative to the norm, that the Gram matrix of few rows
+/// can serve: some times the square root of the rounding unit.
 const GRAM_FLOOR: f64 = 1e-7;
 /// The same for a Gram matrix summed in single precision.
 const SINGLE_FLOOR: f64 = 1e-3;
+/// Rows up to which the floors hold as they are. Every row adds an eigenvalue
+/// of rounding noise to the tail, so beyond they grow with the square root.
+const FEW_ROWS: f64 = 16.0;
 
 /// A basis and what is known of the spectrum.
 pub(crate) struct Basis<T> {
@@ -137,11 +140,12 @@ fn by_gram<T: Kernel>(
     truncation: &Truncation,
     may_switch: bool,
 ) -> Result<Option<Basis<T>>> {
+    let crowd = (a.rows as f64 / FEW_ROWS).sqrt().max(1.0);
     let single = T::DTYPE != T::Wide::DTYPE;
     if single {
         let squared = norm_squared(a);
         let narrow = (1e-20..1e25).contains(&squared)
-            && truncation.tolerance >= SINGLE_FLOOR * squared.sqrt();
+            && truncation.tolerance >= SINGLE_FLOOR * crowd * squared.sqrt();
         if narrow {
             let mut g = vec![T::ZERO; a.rows * a.rows];
             gram::gram_into(a, &mut g, |x| x);
@@ -154,7 +158,7 @@ fn by_gram<T: Kernel>(
         return Ok(None);
     }
     let tolerance = truncation.tolerance;
-    if may_switch && tolerance > 0.0 && tolerance < GRAM_FLOOR * squared.sqrt() {
+    if may_switch && tolerance > 0.0 && tolerance < GRAM_FLOOR * crowd * squared.sqrt() {
         return find(what, a, truncation, exact(a.rows, a.columns));
     }
     by_eigenvectors::<T, T::Wide>(what, &g, a.rows, truncation, T::narrow)

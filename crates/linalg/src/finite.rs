@@ -16,26 +16,22 @@ pub(crate) fn magnitude<T: Kernel>(
     argument: &'static str,
     a: Operand<'_, T>,
 ) -> Result<f64> {
-    let by_columns = a.row_stride.abs() < a.column_stride.abs();
-    let walk = if by_columns { a.transposed() } else { a };
-    let mut largest = 0.0f64;
-    let mut finite = true;
+    let walk = if a.row_stride.abs() < a.column_stride.abs() {
+        a.transposed()
+    } else {
+        a
+    };
+    let mut scan = Scan::<T>::new();
     for row in 0..walk.rows {
-        // SAFETY: the row is inside the matrix.
-        let start = unsafe { walk.pointer.offset(row as isize * walk.row_stride) };
-        let (most, sum) = if walk.column_stride == 1 {
-            // SAFETY: the row has `columns` dense elements.
-            row_magnitude(
-                unsafe { std::slice::from_raw_parts(start, walk.columns) }
-                    .iter()
-                    .copied(),
-            )
+        if walk.column_stride == 1 {
+            scan.slice(walk.dense_row(row));
         } else {
-            row_magnitude((0..walk.columns).map(|column| walk.stored(row, column)))
-        };
-        largest = largest.max(most);
-        finite &= sum;
+            for column in 0..walk.columns {
+                scan.element(column % LANES, walk.stored(row, column));
+            }
+        }
     }
+    let (largest, finite) = scan.finish();
     if finite {
         return Ok(largest);
     }
@@ -53,23 +49,63 @@ pub(crate) fn magnitude<T: Kernel>(
     unreachable!("one entry is not finite");
 }
 
-/// The largest absolute part and whether all are finite.
-fn row_magnitude<T: Kernel>(elements: impl Iterator<Item = T>) -> (f64, bool) {
-    let zero = <RealOf<T> as tensegrity_tensor::Element>::ZERO;
-    // NaN and infinities survive in a sum of products with zero; comparisons
-    // alone would drop NaN. Both compile to vector instructions.
-    let (mut most, mut trace) = (zero, zero);
-    for x in elements {
-        let re = Real::abs(x.re());
-        most = if re > most { re } else { most };
-        trace += re * zero;
-        if T::IS_COMPLEX {
-            let im = Real::abs(x.im());
-            most = if im > most { im } else { most };
-            trace += im * zero;
+/// Independent accumulators, so that loops become vector instructions.
+const LANES: usize = 16;
+
+/// A running largest absolute part and trace of anything not finite.
+///
+/// NaN and infinities survive in a sum of products with zero; comparisons alone
+/// would drop NaN.
+struct Scan<T: Kernel> {
+    most: [RealOf<T>; LANES],
+    trace: [RealOf<T>; LANES],
+}
+
+impl<T: Kernel> Scan<T> {
+    fn new() -> Self {
+        let zero = T::ZERO.re();
+        Self {
+            most: [zero; LANES],
+            trace: [zero; LANES],
         }
     }
-    (most.to_f64(), trace == zero)
+
+    #[inline(always)]
+    fn element(&mut self, lane: usize, x: T) {
+        self.part(lane, x.re());
+        if T::IS_COMPLEX {
+            self.part(lane, x.im());
+        }
+    }
+
+    #[inline(always)]
+    fn part(&mut self, lane: usize, x: RealOf<T>) {
+        let size = Real::abs(x);
+        self.most[lane] = if size > self.most[lane] {
+            size
+        } else {
+            self.most[lane]
+        };
+        self.trace[lane] += x * T::ZERO.re();
+    }
+
+    fn slice(&mut self, elements: &[T]) {
+        let mut chunks = elements.chunks_exact(LANES);
+        for chunk in &mut chunks {
+            for (lane, &x) in chunk.iter().enumerate() {
+                self.element(lane, x);
+            }
+        }
+        for (lane, &x) in chunks.remainder().iter().enumerate() {
+            self.element(lane, x);
+        }
+    }
+
+    fn finish(self) -> (f64, bool) {
+        let most = self.most.iter().map(|x| x.to_f64()).fold(0.0, f64::max);
+        let finite = self.trace.iter().all(|x| *x == T::ZERO.re());
+        (most, finite)
+    }
 }
 
 /// The power of two to multiply a matrix of this magnitude by so that squares
@@ -112,9 +148,22 @@ fn rows_norm<T: Kernel>(a: Operand<'_, T>) -> f64 {
     if a.rows == 0 {
         return 0.0;
     }
-    let mut sums = [0.0f64; 8];
-    for column in 0..a.columns {
-        sums[column % 8] += a.stored(0, column).abs2();
+    let mut sums = [0.0f64; LANES];
+    if a.column_stride == 1 {
+        let row = a.dense_row(0);
+        let mut chunks = row.chunks_exact(LANES);
+        for chunk in &mut chunks {
+            for (sum, x) in sums.iter_mut().zip(chunk) {
+                *sum += x.abs2();
+            }
+        }
+        for (sum, x) in sums.iter_mut().zip(chunks.remainder()) {
+            *sum += x.abs2();
+        }
+    } else {
+        for column in 0..a.columns {
+            sums[column % LANES] += a.stored(0, column).abs2();
+        }
     }
     sums.iter().sum()
 }

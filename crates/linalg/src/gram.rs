@@ -6,7 +6,7 @@ use tensegrity_tensor::{Scalar, Tensor, View, parallel_for, parallel_map};
 
 use crate::kernel::Kernel;
 use crate::operand::{Operand, Target};
-use crate::product::parts;
+use crate::product::{MOST_PARTS, parts};
 use crate::{Field, Result};
 
 /// Side up to which the whole lower triangle is one piece.
@@ -63,25 +63,23 @@ pub(crate) fn gram_into<T: Kernel, W: Kernel>(
     if m == 0 {
         return;
     }
-    if m <= ONE_PIECE {
-        let parts = parts(n);
-        if parts.len() == 1 {
-            add_lower(a, Target::of_slice(result, m, m), convert);
-        } else {
-            let sums = parallel_map(parts.len(), |part| {
-                let mut sum = vec![W::ZERO; m * m];
-                let panel = a.column_range(parts[part].clone());
-                add_lower(panel, Target::of_slice(&mut sum, m, m), convert);
-                sum
-            });
-            for sum in &sums {
-                for (total, &term) in result.iter_mut().zip(sum) {
-                    *total += term;
-                }
+    // Parts of the sum cost a copy of the result each.
+    let most = if m <= ONE_PIECE { MOST_PARTS } else { 4 };
+    let parts = parts(n, most);
+    if parts.len() == 1 {
+        add_lower(a, Target::of_slice(result, m, m), convert);
+    } else {
+        let sums = parallel_map(parts.len(), |part| {
+            let mut sum = vec![W::ZERO; m * m];
+            let panel = a.column_range(parts[part].clone());
+            add_lower(panel, Target::of_slice(&mut sum, m, m), convert);
+            sum
+        });
+        for sum in &sums {
+            for (total, &term) in result.iter_mut().zip(sum) {
+                *total += term;
             }
         }
-    } else {
-        add_lower(a, Target::of_slice(result, m, m), convert);
     }
     mirror(result, m);
 }
@@ -113,11 +111,7 @@ fn gather<'b, T: Kernel, W: Kernel>(
     let wide = &mut wide[..m * n];
     if panel.column_stride == 1 && T::DTYPE != W::DTYPE {
         for i in 0..m {
-            // SAFETY: the row has `n` dense elements inside the panel.
-            let row = unsafe {
-                let start = panel.pointer.offset(i as isize * panel.row_stride);
-                std::slice::from_raw_parts(start, n)
-            };
+            let row = panel.dense_row(i);
             for (to, &from) in wide[i * n..(i + 1) * n].iter_mut().zip(row) {
                 *to = convert(from);
             }

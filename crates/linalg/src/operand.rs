@@ -178,6 +178,16 @@ impl<'a, T: Element> Operand<'a, T> {
         }
     }
 
+    /// A row whose elements are dense.
+    pub(crate) fn dense_row(&self, row: usize) -> &'a [T] {
+        assert!(row < self.rows && self.column_stride == 1);
+        // SAFETY: the row is inside the matrix and its elements follow each other.
+        unsafe {
+            let start = self.pointer.offset(row as isize * self.row_stride);
+            std::slice::from_raw_parts(start, self.columns)
+        }
+    }
+
     /// Whether one of the strides is one, so that kernels read it in place.
     pub(crate) fn has_unit_stride(&self) -> bool {
         self.row_stride == 1 || self.column_stride == 1 || self.rows <= 1 && self.columns <= 1

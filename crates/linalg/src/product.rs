@@ -19,7 +19,7 @@ const TILE: usize = 512;
 /// Length of a part of a long sum.
 const PART: usize = 2048;
 /// Most parts of a long sum; each holds a copy of the result.
-const MOST_PARTS: usize = 16;
+pub(crate) const MOST_PARTS: usize = 16;
 
 /// `c ← alpha·a·b + beta·c`. Shapes must fit; `beta` of zero does not read `c`,
 /// `alpha` of zero does not read `a` and `b`.
@@ -86,9 +86,9 @@ fn tile_length(side: usize) -> usize {
     side.div_ceil(count).next_multiple_of(48)
 }
 
-/// The bounds of the parts a sum of `length` terms is cut into.
-pub(crate) fn parts(length: usize) -> Vec<std::ops::Range<usize>> {
-    let count = (length / PART).clamp(1, MOST_PARTS);
+/// The bounds of the at most `most` parts a sum of `length` terms is cut into.
+pub(crate) fn parts(length: usize, most: usize) -> Vec<std::ops::Range<usize>> {
+    let count = (length / PART).clamp(1, most);
     let part = length.div_ceil(count);
     (0..count)
         .map(|i| i * part..((i + 1) * part).min(length))
@@ -104,7 +104,7 @@ fn by_parts<T: Kernel>(
     mut c: Target<'_, T>,
 ) {
     let (m, n) = (c.rows, c.columns);
-    let parts = parts(a.columns);
+    let parts = parts(a.columns, MOST_PARTS);
     let sums = parallel_map(parts.len(), |part| {
         let range = parts[part].clone();
         let mut sum = vec![T::ZERO; m * n];

@@ -41,13 +41,20 @@ fn fixed<const K: usize, const N: usize, T: Kernel>(
 ) {
     let mut right = [[T::ZERO; N]; K];
     for k in 0..K {
-        for j in 0..N {
-            right[k][j] = b.stored(k, j);
-            if T::IS_COMPLEX && b.conjugated {
-                right[k][j] = Scalar::conj(right[k][j]);
+        // SAFETY: row `k` is inside `b`, of `N` columns.
+        right[k] = unsafe {
+            let row = b.pointer.offset(k as isize * b.row_stride);
+            if b.column_stride == 1 {
+                *row.cast::<[T; N]>()
+            } else {
+                std::array::from_fn(|j| *row.offset(j as isize * b.column_stride))
             }
+        };
+        if T::IS_COMPLEX && b.conjugated {
+            right[k] = right[k].map(Scalar::conj);
         }
     }
+    let plain = alpha == T::ONE && beta == T::ZERO && c.column_stride == 1;
     for i in 0..c.rows {
         let mut sums = [T::ZERO; N];
         for k in 0..K {
@@ -59,13 +66,16 @@ fn fixed<const K: usize, const N: usize, T: Kernel>(
                 sums[j] += x * right[k][j];
             }
         }
-        for (j, &sum) in sums.iter().enumerate() {
-            // SAFETY: the index is inside `c`.
-            unsafe {
-                let y = c
-                    .pointer
-                    .offset(i as isize * c.row_stride + j as isize * c.column_stride);
-                *y = blend(alpha * sum, beta, y);
+        // SAFETY: row `i` is inside `c`, of `N` columns.
+        unsafe {
+            let row = c.pointer.offset(i as isize * c.row_stride);
+            if plain {
+                *row.cast::<[T; N]>() = sums;
+            } else {
+                for (j, &sum) in sums.iter().enumerate() {
+                    let y = row.offset(j as isize * c.column_stride);
+                    *y = blend(alpha * sum, beta, y);
+                }
             }
         }
     }

@@ -56,7 +56,8 @@ pub struct LeftVectors<T> {
 /// The part of the singular value decomposition that `truncation` keeps.
 ///
 /// [`SvdMethod::Auto`] takes the Gram matrix of the shorter side unless the
-/// tolerance is below 1e-7 of the norm (then [`SvdMethod::Qr`]), everything is
+/// tolerance is below 1e-7 of the norm, somewhat more when the shorter side is
+/// above 16 (then [`SvdMethod::Qr`]), everything is
 /// to be kept ([`SvdMethod::Qr`] or [`SvdMethod::Full`]), or `max_rank` is at
 /// most a quarter of the shorter side and [`SvdMethod::Randomized`] costs less.
 /// The choice is returned.
