@@ -13,9 +13,12 @@
 //! Not guaranteed: best ranks or a best CP approximation (no algorithm is known
 //! to find them); equal bits on different processors.
 //!
-//! Architecture invariant: this crate knows linear algebra and diagrams, but no
-//! file, no stored representation and no search over formats.
+//! [`candidate`] makes them candidates of a fit.
+//!
+//! Architecture invariant: the decompositions know linear algebra and diagrams;
+//! only [`candidate`] knows that representations are stored and searched for.
 
+pub mod candidate;
 mod cp;
 mod entry;
 mod error;

@@ -45,11 +45,7 @@ pub trait Family {
     /// # Errors
     /// As [`Family::build`].
     fn outlook(&mut self, problem: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
-        let representation = self.build(fineness)?;
-        Ok(Outlook {
-            error: representation.error_against(problem.source())?,
-            bytes: representation.stored_bytes(),
-        })
+        measured(self, problem, fineness)
     }
 
     /// Whether the representation is the same at every fineness.
@@ -61,6 +57,19 @@ pub trait Family {
     fn spectra(&self) -> Vec<Spectrum> {
         vec![]
     }
+}
+
+/// The outlook that is no guess.
+pub(crate) fn measured<F: Family + ?Sized>(
+    family: &mut F,
+    problem: &Problem<'_>,
+    fineness: Fineness,
+) -> Result<Outlook> {
+    let representation = family.build(fineness)?;
+    Ok(Outlook {
+        error: representation.error_against(problem.source())?,
+        bytes: representation.stored_bytes(),
+    })
 }
 
 /// A kind of structure that takes part in fits.
@@ -107,14 +116,18 @@ impl Default for Registry {
 impl Registry {
     /// Adds a candidate; one of the same name is replaced.
     pub fn add(&mut self, candidate: Arc<dyn Candidate>) {
-        self.candidates.retain(|known| known.name() != candidate.name());
+        self.candidates
+            .retain(|known| known.name() != candidate.name());
         self.candidates.push(candidate);
     }
 
     /// Names in order of registration.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.candidates.iter().map(|candidate| candidate.name()).collect()
+        self.candidates
+            .iter()
+            .map(|candidate| candidate.name())
+            .collect()
     }
 
     /// The candidates: all, or the one named.
@@ -125,8 +138,12 @@ impl Registry {
         let Some(name) = structure else {
             return Ok(self.candidates.clone());
         };
-        let chosen: Vec<_> =
-            self.candidates.iter().filter(|candidate| candidate.name() == name).cloned().collect();
+        let chosen: Vec<_> = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.name() == name)
+            .cloned()
+            .collect();
         if chosen.is_empty() {
             return Err(Error::UnknownStructure {
                 name: name.to_owned(),

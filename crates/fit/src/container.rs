@@ -81,7 +81,11 @@ impl Container {
             offset = end;
         }
         let mut text = Value::Object(object).to_string().into_bytes();
-        if self.members.iter().any(|member| !member.dtype.ends_with('8')) {
+        if self
+            .members
+            .iter()
+            .any(|member| !member.dtype.ends_with('8'))
+        {
             text.resize(text.len().next_multiple_of(8), b' ');
         }
         let mut header = (text.len() as u64).to_le_bytes().to_vec();
@@ -103,7 +107,10 @@ impl Container {
             source,
         };
         let name = path.file_name().ok_or_else(|| {
-            failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it names no file"))
+            failed(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "it names no file",
+            ))
         })?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
@@ -145,7 +152,9 @@ impl Container {
             .ok_or_else(|| damaged("it is shorter than its eight-byte length".into()))?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
         if length > LONGEST_HEADER || length > rest.len() {
-            return Err(damaged(format!("its header is said to have {length} bytes")));
+            return Err(damaged(format!(
+                "its header is said to have {length} bytes"
+            )));
         }
         let (header, data) = rest.split_at(length);
         let header: Map<String, Value> = serde_json::from_slice(header)
@@ -175,7 +184,9 @@ impl Container {
         let bad = |what: &str| Error::damaged(format!("member {name:?} has no legal {what}"));
         let integers = |key: &str| -> Option<Vec<usize>> {
             let list = value.get(key)?.as_array()?;
-            list.iter().map(|item| usize::try_from(item.as_u64()?).ok()).collect()
+            list.iter()
+                .map(|item| usize::try_from(item.as_u64()?).ok())
+                .collect()
         };
         let dtype = value.get("dtype").and_then(Value::as_str);
         let (dtype, size) = DTYPES
@@ -187,7 +198,9 @@ impl Container {
             .and_then(|offsets| offsets.try_into().ok())
             .ok_or_else(|| bad("data_offsets"))?;
         let bytes = data.get(start..end).ok_or_else(|| bad("data_offsets"))?;
-        let wanted = shape.iter().try_fold(size, |product, &n| product.checked_mul(n));
+        let wanted = shape
+            .iter()
+            .try_fold(size, |product, &n| product.checked_mul(n));
         if wanted != Some(bytes.len()) {
             return Err(bad("length"));
         }

@@ -1,12 +1,15 @@
 //! Running the diagram of a representation.
 
 use tensegrity_diagram::Network;
-use tensegrity_tensor::{Scalar, Tensor, View};
+use tensegrity_tensor::{Tensor, View};
 
 use crate::Result;
 
 /// The value of `network` for `operands`.
-pub(crate) fn contract<T: Scalar>(network: &Network, operands: &[View<'_, T>]) -> Result<Tensor<T>> {
+pub(crate) fn contract<T: tensegrity_linalg::Field>(
+    network: &Network,
+    operands: &[View<'_, T>],
+) -> Result<Tensor<T>> {
     let mut pool: Vec<(Vec<u32>, Tensor<T>)> = network
         .inputs
         .iter()
@@ -52,19 +55,29 @@ fn groups<T>(
 ) -> (Vec<u32>, Vec<u32>, (), Vec<u32>) {
     let elsewhere = |w: &u32| {
         network.output.contains(w)
-            || pool.iter().enumerate().any(|(k, (legs, _))| k != i && k != j && legs.contains(w))
+            || pool
+                .iter()
+                .enumerate()
+                .any(|(k, (legs, _))| k != i && k != j && legs.contains(w))
     };
     let (a, b) = (&pool[i].0, &pool[j].0);
-    let batch: Vec<u32> = a.iter().filter(|w| b.contains(w) && elsewhere(w)).copied().collect();
-    let contracted: Vec<u32> =
-        a.iter().filter(|w| b.contains(w) && !elsewhere(w)).copied().collect();
+    let batch: Vec<u32> = a
+        .iter()
+        .filter(|w| b.contains(w) && elsewhere(w))
+        .copied()
+        .collect();
+    let contracted: Vec<u32> = a
+        .iter()
+        .filter(|w| b.contains(w) && !elsewhere(w))
+        .copied()
+        .collect();
     let mut out = batch.clone();
     out.extend(a.iter().filter(|w| !b.contains(w)));
     out.extend(b.iter().filter(|w| !a.contains(w)));
     (batch, contracted, (), out)
 }
 
-fn pair<T: Scalar>(
+fn pair<T: tensegrity_linalg::Field>(
     network: &Network,
     batch: &[u32],
     contracted: &[u32],
@@ -80,31 +93,44 @@ fn pair<T: Scalar>(
     };
     let free_a: Vec<u32> = a.0.iter().filter(|w| !b.0.contains(w)).copied().collect();
     let free_b: Vec<u32> = b.0.iter().filter(|w| !a.0.contains(w)).copied().collect();
-    let x = a.1.view().permuted(&order(&a.0, batch, &free_a, contracted))?.to_tensor();
-    let y = b.1.view().permuted(&order(&b.0, batch, contracted, &free_b))?.to_tensor();
-    let (count, m) = (network.size_of(batch) as usize, network.size_of(&free_a) as usize);
-    let (k, n) = (network.size_of(contracted) as usize, network.size_of(&free_b) as usize);
-    let mut result = vec![T::ZERO; count * m * n];
-    for s in 0..count {
-        for i in 0..m {
-            let row = &mut result[(s * m + i) * n..][..n];
-            for l in 0..k {
-                let factor = x.as_slice()[(s * m + i) * k + l];
-                for (r, &v) in row.iter_mut().zip(&y.as_slice()[(s * k + l) * n..][..n]) {
-                    *r = r.add(factor.mul(v));
-                }
-            }
-        }
-    }
+    let x =
+        a.1.view()
+            .permuted(&order(&a.0, batch, &free_a, contracted))?
+            .to_tensor();
+    let y =
+        b.1.view()
+            .permuted(&order(&b.0, batch, contracted, &free_b))?
+            .to_tensor();
+    let (count, m) = (
+        network.size_of(batch) as usize,
+        network.size_of(&free_a) as usize,
+    );
+    let (k, n) = (
+        network.size_of(contracted) as usize,
+        network.size_of(&free_b) as usize,
+    );
+    let mut result = Tensor::zeros(&[count, m, n])?;
+    tensegrity_linalg::gemm_batched(
+        T::ONE,
+        &x.reshaped(&[count, m, k])?.view(),
+        &y.reshaped(&[count, k, n])?.view(),
+        T::ZERO,
+        &mut result.view_mut(),
+    )
+    .expect("shapes agree");
     let shape: Vec<usize> = [batch, &free_a, &free_b]
         .concat()
         .iter()
         .map(|&w| network.dims[w as usize] as usize)
         .collect();
-    Ok(Tensor::from_vec(result, &shape)?)
+    Ok(result.reshaped(&shape)?)
 }
 
-fn finish<T: Scalar>(network: &Network, legs: &[u32], value: &Tensor<T>) -> Result<Tensor<T>> {
+fn finish<T: tensegrity_linalg::Field>(
+    network: &Network,
+    legs: &[u32],
+    value: &Tensor<T>,
+) -> Result<Tensor<T>> {
     let mut view = value.view();
     let mut legs = legs.to_vec();
     for &wire in &network.output {

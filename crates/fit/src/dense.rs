@@ -9,8 +9,10 @@
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{Scalar, Tensor};
 
+use crate::candidate::measured;
+use crate::representation::relative;
 use crate::{
-    Candidate, Family, Fineness, Layout, Packed, Plain, Problem, Progress, Quantised,
+    Candidate, Family, Fineness, Layout, Outlook, Packed, Plain, Problem, Progress, Quantised,
     Representation, Result, Steps, Storage, with_working,
 };
 
@@ -87,6 +89,36 @@ fn plane_order(problem: &Problem<'_>) -> Vec<usize> {
     order
 }
 
+/// Elements a judgement about a larger array is based on.
+const SAMPLE: usize = 1 << 17;
+/// Places in the array a sample is taken from.
+const PLACES: usize = 8;
+
+/// About the error and size of the array quantised, from some of its rows.
+fn sampled(problem: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
+    let order = plane_order(problem);
+    let (bits, distance, share) = with_working!(problem, x => {
+        let sorted = if order.is_sorted() { x.clone() } else { x.permuted(&order)? };
+        let columns = sorted.shape().last().copied().unwrap_or(1).min(SAMPLE / PLACES);
+        let rows = sorted.len() / columns;
+        let run = (SAMPLE / PLACES / columns).max(1).min(rows.div_ceil(PLACES));
+        let mut sample = Vec::new();
+        for place in 0..PLACES {
+            let start = place * rows.saturating_sub(run) / (PLACES - 1);
+            sample.extend_from_slice(&sorted.as_slice()[start * columns..(start + run) * columns]);
+        }
+        let shape = [sample.len() / columns, columns];
+        let numbers = Quantised::new(&sample, &shape, Steps::Uniform(0), fineness);
+        let seen: Vec<_> = numbers.values(fineness.step);
+        let distance: f64 = sample.iter().zip(&seen).map(|(&x, &y)| x.sub(y).abs2()).sum();
+        (numbers.estimated_bits(), distance, sorted.len() as f64 / sample.len() as f64)
+    });
+    Ok(Outlook {
+        error: relative(distance * share, problem.squared_norm()),
+        bytes: 200 + (bits * share / 8.0) as u64,
+    })
+}
+
 fn quantised(problem: &Problem<'_>, fineness: Fineness) -> Result<Representation> {
     let order = plane_order(problem);
     let shape: Vec<usize> = order.iter().map(|&axis| problem.shape()[axis]).collect();
@@ -133,12 +165,28 @@ impl Family for Elements<'_> {
     fn build(&mut self, fineness: Fineness) -> Result<Representation> {
         quantised(self.problem, fineness)
     }
+
+    fn outlook(&mut self, problem: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
+        if problem.len() > 2 * SAMPLE {
+            return sampled(problem, fineness);
+        }
+        measured(self, problem, fineness)
+    }
 }
 
 /// Integers times a power of two.
 struct Exact<'p> {
     problem: &'p Problem<'p>,
     step: f32,
+}
+
+impl Exact<'_> {
+    fn fineness(&self) -> Fineness {
+        Fineness {
+            step: self.step,
+            lambda: 0.0,
+        }
+    }
 }
 
 impl Family for Exact<'_> {
@@ -151,11 +199,17 @@ impl Family for Exact<'_> {
     }
 
     fn build(&mut self, _: Fineness) -> Result<Representation> {
-        let fineness = Fineness {
-            step: self.step,
-            lambda: 0.0,
-        };
-        quantised(self.problem, fineness)
+        quantised(self.problem, self.fineness())
+    }
+
+    fn outlook(&mut self, problem: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
+        if problem.len() > 2 * SAMPLE {
+            return Ok(Outlook {
+                error: 0.0,
+                ..sampled(problem, self.fineness())?
+            });
+        }
+        measured(self, problem, fineness)
     }
 
     fn is_fixed(&self) -> bool {
@@ -175,6 +229,15 @@ impl Family for Verbatim<'_> {
 
     fn detail(&self) -> String {
         format!("{} elements", self.problem.dtype())
+    }
+
+    fn outlook(&mut self, problem: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
+        if problem.len() > 2 * SAMPLE {
+            // Exact up to the element type's own rounding.
+            let bytes = self.build(fineness)?.stored_bytes();
+            return Ok(Outlook { error: 0.0, bytes });
+        }
+        measured(self, problem, fineness)
     }
 
     fn build(&mut self, _: Fineness) -> Result<Representation> {

@@ -6,8 +6,8 @@ use tensegrity_tensor::{Array, DType};
 
 use crate::search::Search;
 use crate::{
-    CandidateResult, Frontier, Problem, Progress, Registry, Representation, Result,
-    Spectrum, Target, Timing,
+    CandidateResult, Frontier, Problem, Progress, Registry, Representation, Result, Spectrum,
+    Target, Timing,
 };
 
 /// How to search.
@@ -96,6 +96,7 @@ pub fn fit(
     let clock = Instant::now();
     let candidates = registry.select(options.structure)?;
     let problem = Problem::new(array, dtype, target, options.seed)?;
+    let problem = problem.alone(options.structure.is_some());
     let search = Search {
         problem: &problem,
         progress: options.progress,

@@ -40,15 +40,24 @@ impl Layout {
     pub fn new(shape: &[usize], factors: Vec<Vec<usize>>) -> Result<Self> {
         let wrong = |reason: String| Err(Error::Layout { reason });
         if factors.len() != shape.len() {
-            return wrong(format!("{} lists of factors for {} axes", factors.len(), shape.len()));
+            return wrong(format!(
+                "{} lists of factors for {} axes",
+                factors.len(),
+                shape.len()
+            ));
         }
         for (axis, (&length, split)) in shape.iter().zip(&factors).enumerate() {
-            let inner = split.iter().skip(1).try_fold(1usize, |p, &f| p.checked_mul(f));
+            let inner = split
+                .iter()
+                .skip(1)
+                .try_fold(1usize, |p, &f| p.checked_mul(f));
             let fits = inner.is_some_and(|inner| {
                 inner > 0 && split.first().copied().unwrap_or(1) == length.div_ceil(inner)
             });
             if !fits {
-                return wrong(format!("axis {axis} of length {length} does not split into {split:?}"));
+                return wrong(format!(
+                    "axis {axis} of length {length} does not split into {split:?}"
+                ));
             }
         }
         Ok(Self {
@@ -78,7 +87,10 @@ impl Layout {
     /// Lengths of the axes after padding.
     #[must_use]
     pub fn padded_shape(&self) -> Vec<usize> {
-        self.factors.iter().map(|split| split.iter().product()).collect()
+        self.factors
+            .iter()
+            .map(|split| split.iter().product())
+            .collect()
     }
 
     /// Whether any axis is longer than in the array.
@@ -121,7 +133,11 @@ impl Layout {
     pub fn gather<T: Element>(&self, fine: Tensor<T>) -> Result<Tensor<T>> {
         if fine.shape() != self.fine_shape() {
             return Err(Error::Layout {
-                reason: format!("the finer shape is {:?}, not {:?}", self.fine_shape(), fine.shape()),
+                reason: format!(
+                    "the finer shape is {:?}, not {:?}",
+                    self.fine_shape(),
+                    fine.shape()
+                ),
             });
         }
         let padded = fine.reshaped(&self.padded_shape())?;

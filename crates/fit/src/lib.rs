@@ -20,6 +20,7 @@ mod constant;
 mod container;
 mod contraction;
 mod dense;
+mod draft;
 mod error;
 mod fit;
 mod layout;
@@ -33,6 +34,7 @@ mod wiring;
 
 pub use candidate::{Candidate, Family, Outlook, Registry, Spectrum};
 pub use codec::{Fineness, NodeForm, Packed, Quantised, Steps};
+pub use draft::Draft;
 pub use error::{Error, Result};
 pub use fit::{Fit, FitOptions, fit};
 pub use layout::Layout;

@@ -71,13 +71,14 @@ impl Plain {
         match &self.array {
             Array::F32(t) => write_each(out, self.stored, t.as_slice(), |x| (f64::from(x), 0.0)),
             Array::F64(t) => write_each(out, self.stored, t.as_slice(), |x| (x, 0.0)),
-            Array::C64(t) => {
-                write_each(out, self.stored, t.as_slice(), |z: c64| (z.re.into(), z.im.into()))
-            }
+            Array::C64(t) => write_each(out, self.stored, t.as_slice(), |z: c64| {
+                (z.re.into(), z.im.into())
+            }),
             Array::C128(t) => write_each(out, self.stored, t.as_slice(), |z: c128| (z.re, z.im)),
-            Array::I64(t) if self.stored == DType::I64 => {
-                t.as_slice().iter().try_for_each(|x| out.write_all(&x.to_le_bytes()))
-            }
+            Array::I64(t) if self.stored == DType::I64 => t
+                .as_slice()
+                .iter()
+                .try_for_each(|x| out.write_all(&x.to_le_bytes())),
             Array::I64(t) => write_each(out, self.stored, t.as_slice(), |x| (x as f64, 0.0)),
             _ => unreachable!("every variant of Array is listed"),
         }
@@ -88,7 +89,10 @@ impl Plain {
         let array = match dtype {
             DType::C64 => Array::from(read_each(bytes, shape, |b: [u8; 8]| {
                 let [r0, r1, r2, r3, i0, i1, i2, i3] = b;
-                c64::new(f32::from_le_bytes([r0, r1, r2, r3]), f32::from_le_bytes([i0, i1, i2, i3]))
+                c64::new(
+                    f32::from_le_bytes([r0, r1, r2, r3]),
+                    f32::from_le_bytes([i0, i1, i2, i3]),
+                )
             })?),
             DType::C128 => Array::from(read_each(bytes, shape, |b: [u8; 16]| {
                 let (re, im) = b.split_at(8);
@@ -98,25 +102,27 @@ impl Plain {
             DType::F64 => Array::from(read_each(bytes, shape, f64::from_le_bytes)?),
             DType::F32 => Array::from(read_each(bytes, shape, f32::from_le_bytes)?),
             DType::F16 => Array::from(read_each(bytes, shape, |b| f16::from_le_bytes(b).to_f32())?),
-            DType::BF16 => {
-                Array::from(read_each(bytes, shape, |b| bf16::from_le_bytes(b).to_f32())?)
-            }
+            DType::BF16 => Array::from(read_each(bytes, shape, |b| {
+                bf16::from_le_bytes(b).to_f32()
+            })?),
             DType::U8 | DType::Bool => {
                 Array::from(read_each(bytes, shape, |[b]: [u8; 1]| f32::from(b))?)
             }
-            DType::I8 => Array::from(read_each(bytes, shape, |b| f32::from(i8::from_le_bytes(b)))?),
-            DType::U16 => {
-                Array::from(read_each(bytes, shape, |b| f32::from(u16::from_le_bytes(b)))?)
-            }
-            DType::I16 => {
-                Array::from(read_each(bytes, shape, |b| f32::from(i16::from_le_bytes(b)))?)
-            }
-            DType::U32 => {
-                Array::from(read_each(bytes, shape, |b| f64::from(u32::from_le_bytes(b)))?)
-            }
-            DType::I32 => {
-                Array::from(read_each(bytes, shape, |b| f64::from(i32::from_le_bytes(b)))?)
-            }
+            DType::I8 => Array::from(read_each(bytes, shape, |b| {
+                f32::from(i8::from_le_bytes(b))
+            })?),
+            DType::U16 => Array::from(read_each(bytes, shape, |b| {
+                f32::from(u16::from_le_bytes(b))
+            })?),
+            DType::I16 => Array::from(read_each(bytes, shape, |b| {
+                f32::from(i16::from_le_bytes(b))
+            })?),
+            DType::U32 => Array::from(read_each(bytes, shape, |b| {
+                f64::from(u32::from_le_bytes(b))
+            })?),
+            DType::I32 => Array::from(read_each(bytes, shape, |b| {
+                f64::from(i32::from_le_bytes(b))
+            })?),
             DType::U64 => Array::from(read_each(bytes, shape, |b| u64::from_le_bytes(b) as f64)?),
             DType::I64 => Array::from(read_each(bytes, shape, |b| i64::from_le_bytes(b) as f64)?),
             _ => return Err(Error::damaged(format!("numbers of type {dtype}"))),
@@ -141,9 +147,9 @@ impl Plain {
             Array::F32(t) => t.map(|x| T::from_f64(rounded(stored, x.into()), 0.0)),
             Array::F64(t) => t.map(|x| T::from_f64(rounded(stored, x), 0.0)),
             Array::I64(t) => t.map(|x| T::from_f64(rounded(stored, x as f64), 0.0)),
-            Array::C64(t) => t.map(|z| {
-                T::from_f64(rounded(stored, z.re.into()), rounded(stored, z.im.into()))
-            }),
+            Array::C64(t) => {
+                t.map(|z| T::from_f64(rounded(stored, z.re.into()), rounded(stored, z.im.into())))
+            }
             Array::C128(t) => t.map(|z| T::from_f64(rounded(stored, z.re), rounded(stored, z.im))),
             _ => unreachable!("every variant of Array is listed"),
         }
@@ -231,6 +237,5 @@ fn read_each<const N: usize, T: Scalar>(
 ) -> Result<Tensor<T>> {
     let (chunks, _) = bytes.as_chunks::<N>();
     let values = chunks.iter().map(|&chunk| convert(chunk)).collect();
-    Tensor::from_vec(values, shape)
-        .map_err(|_| Error::damaged("a member does not fill its node"))
+    Tensor::from_vec(values, shape).map_err(|_| Error::damaged("a member does not fill its node"))
 }

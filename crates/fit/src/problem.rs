@@ -19,6 +19,7 @@ pub struct Problem<'a> {
     squared_norm: f64,
     goal: Goal,
     seed: u64,
+    alone: bool,
 }
 
 impl<'a> Problem<'a> {
@@ -50,6 +51,7 @@ impl<'a> Problem<'a> {
             working,
             goal,
             seed,
+            alone: false,
         })
     }
 
@@ -102,6 +104,18 @@ impl<'a> Problem<'a> {
     #[must_use]
     pub fn goal(&self) -> Goal {
         self.goal
+    }
+
+    /// The same problem for a single structure, which may then work harder.
+    #[must_use]
+    pub fn alone(self, alone: bool) -> Self {
+        Self { alone, ..self }
+    }
+
+    /// Whether one structure has the problem for itself.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// The seed of everything random.

@@ -25,6 +25,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use tensegrity_diagram::{Diagram, Network};
+use tensegrity_linalg::Field;
 use tensegrity_tensor::{Array, DType, Scalar, Tensor, View, c64, c128};
 
 use crate::container::{Container, Data, Member};
@@ -105,6 +106,9 @@ impl Representation {
 
     fn check(&self) -> std::result::Result<(), String> {
         self.network.validate().map_err(|error| error.to_string())?;
+        if self.network.dims.contains(&0) {
+            return Err("a wire has no length".into());
+        }
         let fine: Vec<u64> = self.layout.fine_shape().iter().map(|&n| n as u64).collect();
         if self.network.shape_of(&self.network.output) != fine {
             return Err("the diagram's output is not the array's finer shape".into());
@@ -132,7 +136,10 @@ impl Representation {
                 }
             }
         }
-        let packed = self.storage.iter().any(|s| matches!(s, Storage::Packed { .. }));
+        let packed = self
+            .storage
+            .iter()
+            .any(|s| matches!(s, Storage::Packed { .. }));
         if packed && self.packed.is_none() {
             return Err("the packed numbers are missing".into());
         }
@@ -199,9 +206,17 @@ impl Representation {
     #[must_use]
     pub fn detail(&self) -> String {
         let shape = |wires: &Vec<u32>| -> String {
-            let dims: Vec<String> =
-                self.network.shape_of(wires).iter().map(u64::to_string).collect();
-            if dims.is_empty() { "1".into() } else { dims.join("×") }
+            let dims: Vec<String> = self
+                .network
+                .shape_of(wires)
+                .iter()
+                .map(u64::to_string)
+                .collect();
+            if dims.is_empty() {
+                "1".into()
+            } else {
+                dims.join("×")
+            }
         };
         let nodes: Vec<String> = self.network.inputs.iter().map(shape).collect();
         nodes.join(" · ")
@@ -213,7 +228,10 @@ impl Representation {
     /// [`Error::Damaged`] if the packed stream does not decode.
     pub fn operands<T: Scalar>(&self) -> Result<Vec<Tensor<T>>> {
         let shape = |wires: &[u32]| -> Vec<usize> {
-            wires.iter().map(|&w| self.network.dims[w as usize] as usize).collect()
+            wires
+                .iter()
+                .map(|&w| self.network.dims[w as usize] as usize)
+                .collect()
         };
         let forms: Vec<NodeForm> = self
             .network
@@ -264,7 +282,7 @@ impl Representation {
     }
 
     /// `T` is the result's type, `W` the wide one of the same field.
-    fn expand_as<T: Scalar, W: Scalar>(&self) -> Result<Tensor<T>> {
+    fn expand_as<T: Field, W: Field>(&self) -> Result<Tensor<T>> {
         let fine = self.layout.fine_shape();
         let total: usize = fine.iter().product();
         let mut data: Vec<T> = Vec::new();
@@ -304,7 +322,7 @@ impl Representation {
         Ok(relative(distance, norm))
     }
 
-    fn distance<T: Scalar, W: Scalar>(&self, array: &Array) -> Result<(f64, f64)> {
+    fn distance<T: Field, W: Field>(&self, array: &Array) -> Result<(f64, f64)> {
         let norm = squared_norm(array);
         if self.layout.is_padded() {
             let expanded = self.expand_as::<T, W>()?;
@@ -318,7 +336,7 @@ impl Representation {
         Ok((distance, norm))
     }
 
-    fn each_slab<T: Scalar, W: Scalar>(
+    fn each_slab<T: Field, W: Field>(
         &self,
         visit: &mut dyn FnMut(&Slab<'_, T>) -> Result<()>,
     ) -> Result<()> {
@@ -336,7 +354,7 @@ impl Representation {
     }
 
     /// Contracts in type `C` for ranges of the longest output wire.
-    fn slabs_in<T: Scalar, C: Scalar>(
+    fn slabs_in<T: Field, C: Field>(
         &self,
         visit: &mut dyn FnMut(&Slab<'_, T>) -> Result<()>,
         convert: impl for<'a> Fn(&'a [C]) -> Cow<'a, [T]>,
@@ -398,11 +416,17 @@ impl Representation {
         put("tsg", VERSION.into());
         put("structure", self.structure.clone());
         put("einsum", wiring::spell(&self.network).unwrap_or_default());
-        put("dims", list(&mut self.network.dims.iter().map(|&d| d as usize)));
+        put(
+            "dims",
+            list(&mut self.network.dims.iter().map(|&d| d as usize)),
+        );
         put("dtype", self.dtype.name().into());
         put("shape", list(&mut self.shape().iter().copied()));
         if self.layout.factors().iter().any(|split| split.len() != 1) {
-            put("axes", list(&mut self.layout.factors().iter().map(Vec::len)));
+            put(
+                "axes",
+                list(&mut self.layout.factors().iter().map(Vec::len)),
+            );
         }
         let letters: String = self
             .storage
@@ -500,7 +524,11 @@ impl Representation {
                 'u' => Storage::Packed { per_row: false },
                 'r' => Storage::Packed { per_row: true },
                 'p' => plain_node(members.remove(&number.to_string()), number, dtype)?,
-                _ => return Err(Error::damaged(format!("node {number} is stored as {letter:?}"))),
+                _ => {
+                    return Err(Error::damaged(format!(
+                        "node {number} is stored as {letter:?}"
+                    )));
+                }
             });
         }
         let packed = members.remove("q").map(|member| match member.data {
@@ -530,7 +558,9 @@ fn plain_node(member: Option<Member>, number: usize, source: DType) -> Result<St
         })
         .ok_or_else(missing)?;
     if dtype.is_complex() && shape.pop() != Some(2) {
-        return Err(Error::damaged(format!("node {number} is not made of pairs")));
+        return Err(Error::damaged(format!(
+            "node {number} is not made of pairs"
+        )));
     }
     Ok(Storage::Plain(Plain::parse(dtype, &shape, bytes)?))
 }
@@ -548,11 +578,18 @@ fn numbers(text: &str) -> Result<Vec<usize>> {
 }
 
 fn layout_of(shape: &[usize], axes: &[usize], network: &Network) -> Result<Layout> {
-    let mut lengths = network.shape_of(&network.output).into_iter().map(|d| d as usize);
-    let factors: Vec<Vec<usize>> =
-        axes.iter().map(|&count| lengths.by_ref().take(count).collect()).collect();
+    let mut lengths = network
+        .shape_of(&network.output)
+        .into_iter()
+        .map(|d| d as usize);
+    let factors: Vec<Vec<usize>> = axes
+        .iter()
+        .map(|&count| lengths.by_ref().take(count).collect())
+        .collect();
     if lengths.next().is_some() || axes.len() != shape.len() {
-        return Err(Error::damaged("its axes do not use up the diagram's output"));
+        return Err(Error::damaged(
+            "its axes do not use up the diagram's output",
+        ));
     }
     Layout::new(shape, factors).map_err(|error| Error::damaged(error.to_string()))
 }
@@ -626,7 +663,9 @@ fn squared_distance<T: Scalar>(array: &Array, at: usize, run: &[T]) -> f64 {
         Array::F32(x) => gap(&x.as_slice()[at..], run, |x| (x.into(), 0.0)),
         Array::F64(x) => gap(&x.as_slice()[at..], run, |x| (x, 0.0)),
         Array::I64(x) => gap(&x.as_slice()[at..], run, |x| (x as f64, 0.0)),
-        Array::C64(x) => gap(&x.as_slice()[at..], run, |z: c64| (z.re.into(), z.im.into())),
+        Array::C64(x) => gap(&x.as_slice()[at..], run, |z: c64| {
+            (z.re.into(), z.im.into())
+        }),
         Array::C128(x) => gap(&x.as_slice()[at..], run, |z: c128| (z.re, z.im)),
         _ => unreachable!("every variant of Array is listed"),
     }

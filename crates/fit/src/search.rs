@@ -93,7 +93,9 @@ impl<'p> Search<'p, '_> {
         let mut lap = |name: &str| {
             timings.push(Timing {
                 name: name.to_owned(),
-                seconds: std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64(),
+                seconds: std::mem::replace(&mut clock, Instant::now())
+                    .elapsed()
+                    .as_secs_f64(),
             });
         };
         let mut entries = self.propose(candidates)?;
@@ -109,7 +111,8 @@ impl<'p> Search<'p, '_> {
         let best = |solved: &[Solved]| {
             (0..solved.len())
                 .reduce(|a, b| {
-                    let pair = |k: usize| (solved[k].trial.outlook.error, solved[k].trial.outlook.bytes);
+                    let pair =
+                        |k: usize| (solved[k].trial.outlook.error, solved[k].trial.outlook.bytes);
                     if goal.prefers(pair(b), pair(a)) { b } else { a }
                 })
                 .expect("something was solved")
@@ -165,7 +168,10 @@ impl<'p> Search<'p, '_> {
     fn bounds(&self) -> (f64, f64) {
         let rms = self.problem.rms().max(f64::from(f32::MIN_POSITIVE));
         let low = (rms * 1e-15).max(1e-36);
-        (low, (rms * (self.problem.len() as f64).sqrt() * 8.0).clamp(low * 2.0, 1e36))
+        (
+            low,
+            (rms * (self.problem.len() as f64).sqrt() * 8.0).clamp(low * 2.0, 1e36),
+        )
     }
 
     fn first_step(&self) -> f64 {
@@ -188,7 +194,8 @@ impl<'p> Search<'p, '_> {
         let count = entries.len() as f64;
         for (number, entry) in entries.iter_mut().enumerate() {
             let what = format!("{} {}", entry.family.structure(), entry.family.detail());
-            self.progress.tell(&what, 0.3 + 0.3 * number as f64 / count)?;
+            self.progress
+                .tell(&what, 0.3 + 0.3 * number as f64 / count)?;
             let clock = Instant::now();
             entry.promise = if entry.family.is_fixed() {
                 let outlook = entry.family.outlook(self.problem, fineness(1.0, LAMBDA))?;
@@ -214,17 +221,41 @@ impl<'p> Search<'p, '_> {
         Ok(())
     }
 
-    /// Whether a trial that misses the goal is already worse than what is known.
-    fn is_hopeless(&self, outlook: Outlook, champion: Option<Outlook>, margin: f64) -> bool {
-        let Some(known) = champion else { return false };
+    /// What a trial suggests the family reaches at the goal: error and size
+    /// are extrapolated along a power law that flatters the family.
+    fn extrapolate(&self, outlook: Outlook) -> Outlook {
         match self.problem.goal() {
             Goal::Error(limit) => {
-                outlook.error > limit && outlook.bytes as f64 > margin * known.bytes as f64
+                let part = (outlook.error / limit).clamp(1e-6, 1e6);
+                let power = if part < 1.0 { 1.6 } else { 0.6 };
+                Outlook {
+                    error: limit,
+                    bytes: (outlook.bytes as f64 * part.powf(power)) as u64,
+                }
             }
-            Goal::Bytes(limit) => outlook.bytes > limit && outlook.error > margin * known.error,
+            Goal::Bytes(limit) => {
+                let part = (outlook.bytes as f64 / limit.max(1) as f64).clamp(1e-6, 1e6);
+                let power = if part < 1.0 { 1.6 } else { 0.6 };
+                Outlook {
+                    error: outlook.error * part.powf(power),
+                    bytes: limit,
+                }
+            }
         }
     }
 
+    /// Whether a family that gives `outlook` is far from what is known.
+    fn is_hopeless(&self, outlook: Outlook, champion: Option<Outlook>, margin: f64) -> bool {
+        let Some(known) = champion else { return false };
+        let reach = self.extrapolate(outlook);
+        match self.problem.goal() {
+            Goal::Error(_) => reach.bytes as f64 > margin * known.bytes as f64,
+            Goal::Bytes(_) => reach.error > margin * known.error,
+        }
+    }
+
+    /// Where the outlook meets the goal. A hopeless family keeps what its
+    /// first trials suggest, so that the best of a structure can be told.
     fn promise(
         &self,
         family: &mut dyn Family,
@@ -232,11 +263,10 @@ impl<'p> Search<'p, '_> {
         champion: Option<Outlook>,
     ) -> Result<Option<(f64, Outlook)>> {
         let tolerance = Tolerance {
-            slack: 0.03,
+            slack: 0.04,
             trials: 10,
         };
-        // Losers stay in the table unless they lose by far.
-        let margin = if self.problem.is_large() { 1.5 } else { 8.0 };
+        let mut hopeless = None;
         let found = find_step(
             self.problem.goal(),
             start,
@@ -249,18 +279,28 @@ impl<'p> Search<'p, '_> {
                     Err(Error::Candidate { .. }) => return Ok(None),
                     Err(error) => return Err(error),
                 };
-                Ok((!self.is_hopeless(outlook, champion, margin)).then_some((outlook, ())))
+                if self.is_hopeless(outlook, champion, 1.5) {
+                    hopeless = Some((step, self.extrapolate(outlook)));
+                    return Ok(None);
+                }
+                Ok(Some((outlook, ())))
             },
         )?;
-        Ok(found.map(|trial| (trial.step, trial.outlook)))
+        let met = found.map(|trial| (trial.step, self.extrapolate(trial.outlook)));
+        Ok(hopeless.or(met))
     }
 
     /// Indices of the families worth solving, best promise first.
     fn finalists(&self, entries: &[Entry<'p>]) -> Vec<usize> {
         let goal = self.problem.goal();
-        let mut order: Vec<usize> =
-            (0..entries.len()).filter(|&k| entries[k].promise.is_some()).collect();
-        let pair = |k: usize| entries[k].promise.map_or((f64::MAX, u64::MAX), |(_, o)| (o.error, o.bytes));
+        let mut order: Vec<usize> = (0..entries.len())
+            .filter(|&k| entries[k].promise.is_some())
+            .collect();
+        let pair = |k: usize| {
+            entries[k]
+                .promise
+                .map_or((f64::MAX, u64::MAX), |(_, o)| (o.error, o.bytes))
+        };
         order.sort_by(|&a, &b| {
             if goal.prefers(pair(a), pair(b)) {
                 std::cmp::Ordering::Less
@@ -277,10 +317,12 @@ impl<'p> Search<'p, '_> {
             let first = !seen.contains(&structure);
             seen.push(structure);
             // Solving the also-rans of a large array takes minutes and shows little.
-            let also_ran = self.problem.is_large() && rank > 0 && match goal {
-                Goal::Error(_) => pair(k).1 as f64 > 1.3 * pair(order[0]).1 as f64,
-                Goal::Bytes(_) => pair(k).0 > 1.3 * pair(order[0]).0,
-            };
+            let also_ran = self.problem.is_large()
+                && rank > 0
+                && match goal {
+                    Goal::Error(_) => pair(k).1 as f64 > 1.3 * pair(order[0]).1 as f64,
+                    Goal::Bytes(_) => pair(k).0 > 1.3 * pair(order[0]).0,
+                };
             if (rank < FINALISTS || first) && !also_ran {
                 chosen.push(k);
             }
@@ -291,25 +333,20 @@ impl<'p> Search<'p, '_> {
     fn solve_best(&self, entries: &mut [Entry<'p>]) -> Result<Vec<Solved>> {
         let finalists = self.finalists(entries);
         let mut solved = Vec::new();
-        let mut champion: Option<Outlook> = None;
         for (number, &k) in finalists.iter().enumerate() {
             let entry = &mut entries[k];
             let what = format!("{} {}", entry.family.structure(), entry.family.detail());
-            self.progress.tell(&what, 0.6 + 0.3 * number as f64 / finalists.len() as f64)?;
+            self.progress
+                .tell(&what, 0.6 + 0.3 * number as f64 / finalists.len() as f64)?;
             let clock = Instant::now();
             let (step, _) = entry.promise.expect("finalists have a promise");
             let mut points = Vec::new();
-            let trial =
-                self.solve(entry.family.as_mut(), step, LAMBDA, champion, 3.0, &mut points)?;
+            let family = entry.family.as_mut();
+            // The first finalists compete; the others are there for comparison.
+            let slack = if number < FINALISTS { 0.002 } else { 0.02 };
+            let trial = self.solve(family, step, LAMBDA, slack, None, &mut points)?;
             entry.seconds += clock.elapsed().as_secs_f64();
             if let Some(trial) = trial {
-                let outlook = trial.outlook;
-                let goal = self.problem.goal();
-                if champion.is_none_or(|known| {
-                    goal.prefers((outlook.error, outlook.bytes), (known.error, known.bytes))
-                }) {
-                    champion = Some(outlook);
-                }
                 solved.push(Solved {
                     entry: k,
                     trial,
@@ -339,8 +376,8 @@ impl<'p> Search<'p, '_> {
         family: &mut dyn Family,
         start: f64,
         lambda: f64,
+        slack: f64,
         champion: Option<Outlook>,
-        margin: f64,
         points: &mut Vec<(u64, f64)>,
     ) -> Result<Option<Trial<Representation>>> {
         let goal = self.problem.goal();
@@ -357,7 +394,7 @@ impl<'p> Search<'p, '_> {
             }));
         }
         let tolerance = Tolerance {
-            slack: 0.002,
+            slack,
             trials: if self.problem.is_large() { 6 } else { 16 },
         };
         find_step(goal, start, self.bounds(), tolerance, &mut |step| {
@@ -365,7 +402,7 @@ impl<'p> Search<'p, '_> {
             if let Some((outlook, _)) = &measured {
                 points.push((outlook.bytes, outlook.error));
             }
-            Ok(measured.filter(|(outlook, _)| !self.is_hopeless(*outlook, champion, margin)))
+            Ok(measured.filter(|(outlook, _)| !self.is_hopeless(*outlook, champion, 1.02)))
         })
     }
 
@@ -384,7 +421,7 @@ impl<'p> Search<'p, '_> {
             let start = winner.trial.step * (1.0 - 0.6 * (factor - 1.0));
             let known = Some(winner.trial.outlook);
             let family = entry.family.as_mut();
-            let trial = self.solve(family, start, lambda, known, 1.0, &mut winner.points)?;
+            let trial = self.solve(family, start, lambda, 0.002, known, &mut winner.points)?;
             if let Some(trial) = trial {
                 let (a, b) = (trial.outlook, winner.trial.outlook);
                 if goal.prefers((a.error, a.bytes), (b.error, b.bytes)) {
@@ -402,13 +439,19 @@ impl<'p> Search<'p, '_> {
             let entry = &mut entries[best.entry];
             let structure = entry.family.structure().to_owned();
             let mut points = best.points.clone();
-            let known = frontiers.iter_mut().find(|frontier| frontier.structure == structure);
+            let known = frontiers
+                .iter_mut()
+                .find(|frontier| frontier.structure == structure);
             if let Some(frontier) = known {
                 frontier.points.append(&mut points);
                 continue;
             }
             let more = self.frontier && !entry.family.is_fixed() && !self.problem.is_large();
-            for factor in if more { &[0.125, 0.35, 2.8, 8.0][..] } else { &[] } {
+            for factor in if more {
+                &[0.125, 0.35, 2.8, 8.0][..]
+            } else {
+                &[]
+            } {
                 self.progress.tell("frontier", 0.96)?;
                 let fineness = fineness(best.trial.step * factor, LAMBDA);
                 if let Some((outlook, _)) = self.measure(entry.family.as_mut(), fineness)? {
@@ -418,7 +461,9 @@ impl<'p> Search<'p, '_> {
             frontiers.push(Frontier { structure, points });
         }
         for frontier in &mut frontiers {
-            frontier.points.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            frontier
+                .points
+                .sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
             frontier.points.dedup();
         }
         Ok(frontiers)

@@ -87,7 +87,7 @@ pub(crate) fn find_step<P>(
         }
         x = next(low, high, slope, tolerance.slack).clamp(limits.0, limits.1);
         if let (Some((a, _)), Some((b, _))) = (low, high) {
-            if b - a < 1e-7 {
+            if b - a < 1e-4 {
                 break;
             }
         }
@@ -133,10 +133,16 @@ mod tests {
         let law = |step: f64| (0.01 * step.powf(0.6), (1e5 / step.powf(0.9)) as u64 + 200);
         let (found, count) = solve(Goal::Error(0.1), law);
         let error = found.unwrap().outlook.error;
-        assert!((0.0997..=0.1).contains(&error) && count <= 6, "{error} {count}");
+        assert!(
+            (0.0997..=0.1).contains(&error) && count <= 6,
+            "{error} {count}"
+        );
         let (found, count) = solve(Goal::Bytes(5000), law);
         let bytes = found.unwrap().outlook.bytes;
-        assert!((4985..=5000).contains(&bytes) && count <= 8, "{bytes} {count}");
+        assert!(
+            (4985..=5000).contains(&bytes) && count <= 8,
+            "{bytes} {count}"
+        );
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub(crate) fn spell(network: &Network) -> Option<String> {
     if letters.len() < network.dims.len() {
         return None;
     }
-    let term = |wires: &Vec<u32>| -> String { wires.iter().map(|&w| letters[w as usize]).collect() };
+    let term =
+        |wires: &Vec<u32>| -> String { wires.iter().map(|&w| letters[w as usize]).collect() };
     let inputs: Vec<String> = network.inputs.iter().map(term).collect();
     Some(format!("{}->{}", inputs.join(","), term(&network.output)))
 }
@@ -48,7 +49,9 @@ pub(crate) fn parse(text: &str, dims: Vec<u64>) -> Result<Network> {
         output: term(output)?,
         dims,
     };
-    network.validate().map_err(|error| Error::damaged(error.to_string()))?;
+    network
+        .validate()
+        .map_err(|error| Error::damaged(error.to_string()))?;
     Ok(network)
 }
 

@@ -14,7 +14,11 @@ fn values(seed: u64, count: usize, octaves: i32) -> Vec<f64> {
     (0..count)
         .map(|_| {
             let scale = f64::from(rng.below(2 * octaves as u64 + 1) as i32 - octaves);
-            if rng.below(3) == 0 { 0.0 } else { rng.normal() * scale.exp2() }
+            if rng.below(3) == 0 {
+                0.0
+            } else {
+                rng.normal() * scale.exp2()
+            }
         })
         .collect()
 }
@@ -90,24 +94,53 @@ proptest! {
 #[test]
 fn a_stream_that_announces_too_much_ends_in_an_error() {
     let bytes = Packed::from_bytes(vec![0x3f, 0x80, 0, 0, 1, 2, 3, 4, 5]);
-    let form = NodeForm { shape: vec![1 << 20, 1 << 18], per_row: false };
+    let form = NodeForm {
+        shape: vec![1 << 20, 1 << 18],
+        per_row: false,
+    };
     assert!(bytes.decode::<f64>(&[form]).is_err());
 }
 
 #[test]
 fn large_integers_are_exact() {
-    let x: Vec<f64> = (0..64).map(|k| (1u64 << (k % 52)) as f64 + f64::from(k)).collect();
-    let q = Quantised::new(&x, &[64], Steps::Uniform(0), Fineness { step: 1.0, lambda: 0.0 });
+    let x: Vec<f64> = (0..64)
+        .map(|k| (1u64 << (k % 52)) as f64 + f64::from(k))
+        .collect();
+    let q = Quantised::new(
+        &x,
+        &[64],
+        Steps::Uniform(0),
+        Fineness {
+            step: 1.0,
+            lambda: 0.0,
+        },
+    );
     let packed = Packed::encode(1.0, &[&q]);
-    let form = NodeForm { shape: vec![64], per_row: false };
-    assert_eq!(packed.decode::<f64>(&[form]).unwrap()[0], q.values::<f64>(1.0));
+    let form = NodeForm {
+        shape: vec![64],
+        per_row: false,
+    };
+    assert_eq!(
+        packed.decode::<f64>(&[form]).unwrap()[0],
+        q.values::<f64>(1.0)
+    );
 }
 
 #[test]
 fn gaussian_numbers_cost_about_their_entropy() {
     // Entropy of a unit normal rounded to steps of 1/8: 2.047 + 3 bits.
-    let x: Vec<f64> = SplitMix64::new(5).normal_tensor::<f64>(&[300, 300]).into_vec();
-    let q = Quantised::new(&x, &[300, 300], Steps::Uniform(0), Fineness { step: 0.125, lambda: 0.0 });
+    let x: Vec<f64> = SplitMix64::new(5)
+        .normal_tensor::<f64>(&[300, 300])
+        .into_vec();
+    let q = Quantised::new(
+        &x,
+        &[300, 300],
+        Steps::Uniform(0),
+        Fineness {
+            step: 0.125,
+            lambda: 0.0,
+        },
+    );
     let bits = Packed::encode(0.125, &[&q]).bytes().len() as f64 * 8.0 / 90_000.0;
     assert!((5.04..5.15).contains(&bits), "{bits}");
 }

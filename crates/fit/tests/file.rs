@@ -7,7 +7,14 @@ use tensegrity_tensor::{Array, DType, SplitMix64};
 fn sample() -> Vec<u8> {
     let x: Array = SplitMix64::new(9).normal_tensor::<f64>(&[12, 9, 3]).into();
     let options = FitOptions::default();
-    let found = fit(&Registry::default(), &x, DType::F64, Target::Error(0.05), &options).unwrap();
+    let found = fit(
+        &Registry::default(),
+        &x,
+        DType::F64,
+        Target::Error(0.05),
+        &options,
+    )
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.tsg");
     found.representation.write(&path).unwrap();
@@ -47,12 +54,18 @@ fn contradictions_are_errors() {
         (r#""shape":"12,9,3""#, r#""shape":"12,9""#),
         (r#""shape":"12,9,3""#, r#""shape":"13,9,3""#),
         (r#""shape":"12,9,3""#, r#""shape":"x""#),
-        (r#""dims":"12,9,3""#, r#""dims":"12,9,18446744073709551615""#),
+        (
+            r#""dims":"12,9,3""#,
+            r#""dims":"12,9,18446744073709551615""#,
+        ),
         ("\"U8\"", "\"F64\""),
         ("\"q\"", "\"r\""),
     ] {
         let result = Representation::from_bytes(&edited(from, to));
-        assert!(matches!(result, Err(Error::Damaged { .. })), "{from} {to} {result:?}");
+        assert!(
+            matches!(result, Err(Error::Damaged { .. })),
+            "{from} {to} {result:?}"
+        );
     }
 }
 
@@ -61,7 +74,10 @@ fn an_unwritable_place_is_an_error_and_leaves_no_file() {
     let representation = Representation::from_bytes(&sample()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no/such/folder/x.tsg");
-    assert!(matches!(representation.write(&missing), Err(Error::Write { .. })));
+    assert!(matches!(
+        representation.write(&missing),
+        Err(Error::Write { .. })
+    ));
     assert!(representation.write(folder.path()).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

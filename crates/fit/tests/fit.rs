@@ -11,7 +11,13 @@ use tensegrity_fit::{
 use tensegrity_tensor::{Array, DType, SplitMix64, Tensor, c64, c128};
 
 fn search(array: &Array, dtype: DType, target: Target) -> Result<tensegrity_fit::Fit> {
-    fit(&Registry::default(), array, dtype, target, &FitOptions::default())
+    fit(
+        &Registry::default(),
+        array,
+        dtype,
+        target,
+        &FitOptions::default(),
+    )
 }
 
 /// Writes, reads, expands and compares as a user would.
@@ -27,7 +33,11 @@ fn check(array: &Array, dtype: DType, target: Target) -> tensegrity_fit::Fit {
     assert_eq!(expanded.shape(), array.shape());
     assert_eq!(expanded.dtype(), expanded_dtype(dtype));
     let error = user_error(array, &expanded);
-    assert!((error - found.error).abs() <= 1e-12 * error.max(1e-3), "{error} {}", found.error);
+    assert!(
+        (error - found.error).abs() <= 1e-12 * error.max(1e-3),
+        "{error} {}",
+        found.error
+    );
     match target {
         Target::Error(limit) => assert!(found.error <= limit, "{} {limit}", found.error),
         Target::Bytes(limit) => assert!(found.stored_bytes <= limit),
@@ -42,7 +52,11 @@ fn parts(array: &Array) -> Vec<f64> {
         Array::F32(t) => t.as_slice().iter().map(|&x| x.into()).collect(),
         Array::F64(t) => t.as_slice().to_vec(),
         Array::I64(t) => t.as_slice().iter().map(|&x| x as f64).collect(),
-        Array::C64(t) => t.as_slice().iter().flat_map(|z| [z.re.into(), z.im.into()]).collect(),
+        Array::C64(t) => t
+            .as_slice()
+            .iter()
+            .flat_map(|z| [z.re.into(), z.im.into()])
+            .collect(),
         Array::C128(t) => t.as_slice().iter().flat_map(|z| [z.re, z.im]).collect(),
         _ => unreachable!(),
     }
@@ -52,12 +66,20 @@ fn user_error(x: &Array, y: &Array) -> f64 {
     let (x, y) = (parts(x), parts(y));
     let distance: f64 = x.iter().zip(&y).map(|(a, b)| (a - b) * (a - b)).sum();
     let norm: f64 = x.iter().map(|a| a * a).sum();
-    if norm == 0.0 { distance } else { (distance / norm).sqrt() }
+    if norm == 0.0 {
+        distance
+    } else {
+        (distance / norm).sqrt()
+    }
 }
 
 fn wave(shape: &[usize]) -> Array {
     Tensor::from_fn(shape, |index| {
-        let s: f64 = index.iter().enumerate().map(|(k, &i)| (k + 1) as f64 * i as f64).sum();
+        let s: f64 = index
+            .iter()
+            .enumerate()
+            .map(|(k, &i)| (k + 1) as f64 * i as f64)
+            .sum();
         (0.05 * s).sin() + 0.3
     })
     .unwrap()
@@ -66,7 +88,16 @@ fn wave(shape: &[usize]) -> Array {
 
 #[test]
 fn errors_are_met_and_used_up_for_every_shape() {
-    for shape in [&[][..], &[1], &[7], &[1, 1], &[1000], &[31, 37], &[5, 7, 11], &[2, 3, 2, 5, 3]] {
+    for shape in [
+        &[][..],
+        &[1],
+        &[7],
+        &[1, 1],
+        &[1000],
+        &[31, 37],
+        &[5, 7, 11],
+        &[2, 3, 2, 5, 3],
+    ] {
         for error in [0.3, 0.01, 1e-6, 1e-12, 0.0] {
             check(&wave(shape), DType::F64, Target::Error(error));
         }
@@ -108,7 +139,12 @@ fn bytes_and_ratios_are_met() {
 
 #[test]
 fn constant_and_zero_arrays_are_tiny() {
-    for (value, dtype) in [(0.0, DType::U8), (3.0, DType::U8), (0.1, DType::F64), (-1e300, DType::F64)] {
+    for (value, dtype) in [
+        (0.0, DType::U8),
+        (3.0, DType::U8),
+        (0.1, DType::F64),
+        (-1e300, DType::F64),
+    ] {
         let x: Array = Tensor::full(&[50, 60, 7], value).unwrap().into();
         let found = check(&x, dtype, Target::Error(0.0));
         assert_eq!(found.structure(), "constant");
@@ -123,7 +159,9 @@ fn integers_are_exact_when_asked() {
     let x: Array = Tensor::from_vec(bytes, &[30, 100]).unwrap().into();
     let found = check(&x, DType::U8, Target::Error(0.0));
     assert!(found.stored_bytes < 3000 + 300);
-    let counts: Vec<i64> = (0..600).map(|_| rng.below(1 << 45) as i64 - (1 << 44)).collect();
+    let counts: Vec<i64> = (0..600)
+        .map(|_| rng.below(1 << 45) as i64 - (1 << 44))
+        .collect();
     let x: Array = Tensor::from_vec(counts, &[600]).unwrap().into();
     let found = check(&x, DType::I64, Target::Error(0.0));
     assert!(found.error == 0.0 && found.stored_bytes < 600 * 6 + 300);
@@ -142,7 +180,9 @@ fn complex_arrays_work() {
 
 #[test]
 fn every_element_type_is_stored_exactly_when_asked() {
-    let x: Array = Tensor::from_vec(vec![0.0f32, 1.0, 1.0, 0.0, 1.0], &[5]).unwrap().into();
+    let x: Array = Tensor::from_vec(vec![0.0f32, 1.0, 1.0, 0.0, 1.0], &[5])
+        .unwrap()
+        .into();
     for dtype in DType::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
         assert_eq!(check(&x, dtype, Target::Error(0.0)).error, 0.0);
     }
@@ -151,7 +191,9 @@ fn every_element_type_is_stored_exactly_when_asked() {
 #[test]
 fn what_cannot_be_met_says_what_can() {
     let x = wave(&[8, 8]);
-    let message = search(&x, DType::F64, Target::Bytes(10)).unwrap_err().to_string();
+    let message = search(&x, DType::F64, Target::Bytes(10))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("the smallest file has"), "{message}");
     for error in [-1.0, f64::NAN] {
         assert!(matches!(
@@ -171,7 +213,9 @@ fn bad_arrays_are_named() {
     ));
     let mut x = Tensor::<f64>::zeros(&[4, 5]).unwrap();
     x.as_mut_slice()[13] = f64::NAN;
-    let message = search(&x.into(), DType::F64, Target::Error(0.1)).unwrap_err().to_string();
+    let message = search(&x.into(), DType::F64, Target::Error(0.1))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("NaN at index [2, 3]"), "{message}");
 }
 
@@ -198,7 +242,13 @@ fn a_cancelled_fit_stops() {
         },
         ..FitOptions::default()
     };
-    let found = fit(&Registry::default(), &wave(&[9]), DType::F64, Target::Error(0.1), &options);
+    let found = fit(
+        &Registry::default(),
+        &wave(&[9]),
+        DType::F64,
+        Target::Error(0.1),
+        &options,
+    );
     assert!(matches!(found, Err(Error::Cancelled)));
 }
 
@@ -290,5 +340,8 @@ fn other_rooms_add_candidates() {
         ..options
     };
     let message = fit(&registry, &x, DType::F64, Target::Error(0.1), &unknown).unwrap_err();
-    assert!(message.to_string().contains("constant, dense, oracle"), "{message}");
+    assert!(
+        message.to_string().contains("constant, dense, oracle"),
+        "{message}"
+    );
 }

@@ -20,7 +20,12 @@ pub(super) struct Basis<T> {
 pub(super) fn leading<T: Field>(name: &str, gram: &Tensor<T>, tail: f64) -> Result<Basis<T>> {
     let found = eigh(&gram.view()).map_err(|error| failed(name, error))?;
     let n = found.values.len();
-    let squares: Vec<f64> = found.values.iter().rev().map(|&value| value.max(0.0)).collect();
+    let squares: Vec<f64> = found
+        .values
+        .iter()
+        .rev()
+        .map(|&value| value.max(0.0))
+        .collect();
     let mut kept = n;
     let mut lost = 0.0;
     while kept > 1 && lost + squares[kept - 1] <= tail {
@@ -37,7 +42,11 @@ pub(super) fn leading<T: Field>(name: &str, gram: &Tensor<T>, tail: f64) -> Resu
 
 /// Element-wise complex conjugate.
 pub(super) fn conjugate<T: Scalar>(x: &Tensor<T>) -> Tensor<T> {
-    if T::IS_COMPLEX { x.map(T::conj) } else { x.clone() }
+    if T::IS_COMPLEX {
+        x.map(T::conj)
+    } else {
+        x.clone()
+    }
 }
 
 /// The `m` [r', r] that minimises ‖Σ_j c_j a_j − Σ_i (m·c)_i b_i‖ for every `c`:
@@ -80,14 +89,26 @@ pub(super) fn apply<T: Field>(
         let rows = x.clone().reshaped(&[outer, length])?;
         let mut flat = result.reshaped(&[outer, rank])?;
         let transposed = m.permuted(&[1, 0])?;
-        gemm(T::ONE, &rows.view(), &transposed, T::ZERO, &mut flat.view_mut())
-            .map_err(|error| failed(name, error))?;
+        gemm(
+            T::ONE,
+            &rows.view(),
+            &transposed,
+            T::ZERO,
+            &mut flat.view_mut(),
+        )
+        .map_err(|error| failed(name, error))?;
         return Ok(flat.reshaped(&shape)?);
     }
     let blocks = x.clone().reshaped(&[outer, length, inner])?;
     let repeated = m.inserted(0)?.broadcast_to(&[outer, rank, length])?;
-    gemm_batched(T::ONE, &repeated, &blocks.view(), T::ZERO, &mut result.view_mut())
-        .map_err(|error| failed(name, error))?;
+    gemm_batched(
+        T::ONE,
+        &repeated,
+        &blocks.view(),
+        T::ZERO,
+        &mut result.view_mut(),
+    )
+    .map_err(|error| failed(name, error))?;
     Ok(result.reshaped(&shape)?)
 }
 

@@ -105,7 +105,10 @@ mod tests {
     fn digits_multiply_to_the_length_or_just_above() {
         for length in 1..2000 {
             let product: usize = digits(length, true).unwrap().iter().product();
-            assert!(product >= length && product < 2 * length, "{length} {product}");
+            assert!(
+                product >= length && product < 2 * length,
+                "{length} {product}"
+            );
         }
         assert_eq!(primes(360), [2, 2, 2, 3, 3, 5]);
         assert_eq!(digits(1009, false), None);

@@ -169,8 +169,7 @@ fn digit_chains(problem: &Problem<'_>) -> Vec<Chain> {
     if problem.is_large() || problem.len() < 8 {
         return vec![];
     }
-    let split: Option<Vec<Vec<usize>>> =
-        shape.iter().map(|&length| digits(length, true)).collect();
+    let split: Option<Vec<Vec<usize>>> = shape.iter().map(|&length| digits(length, true)).collect();
     let Some(factors) = split else { return vec![] };
     let factors: Vec<Vec<usize>> = factors
         .into_iter()
@@ -194,7 +193,14 @@ fn digit_chains(problem: &Problem<'_>) -> Vec<Chain> {
         let digit = |(axis, split): (usize, &Vec<usize>)| {
             (level < split.len()).then(|| starts[axis] + level)
         };
-        levels.push(layout.factors().iter().enumerate().filter_map(digit).collect());
+        levels.push(
+            layout
+                .factors()
+                .iter()
+                .enumerate()
+                .filter_map(digit)
+                .collect(),
+        );
     }
     let single = |order: Vec<usize>| -> Vec<Vec<usize>> {
         order.into_iter().map(|axis| vec![axis]).collect()
@@ -262,7 +268,11 @@ impl<T: Field> Train<T> {
             .map(|group| group.iter().map(|&axis| fine.shape()[axis]).product())
             .collect();
         let norm = fine.norm();
-        let mut rest = if order.is_sorted() { fine } else { fine.permuted(&order)? };
+        let mut rest = if order.is_sorted() {
+            fine
+        } else {
+            fine.permuted(&order)?
+        };
         let bonds = lengths.len() - 1;
         // Truncation may use a share of the error that shrinks the work where
         // there is much of it; the fineness decides about the rest.
@@ -368,10 +378,20 @@ impl<T: Field> Train<T> {
         let node = Quantised::new(last.as_slice(), &shape, Steps::Uniform(0), fineness);
         let rounded = Tensor::from_vec(node.values::<T>(fineness.step), last.shape())?;
         let metric = metric.expect("a chain has a bond");
-        let seen = apply(self.structure, &metric.overlap.view().permuted(&[1, 0])?, &rounded, 0)?;
-        let weighed = apply(self.structure, &metric.gram.view().permuted(&[1, 0])?, &rounded, 0)?;
-        let gap = squared_norm(&self.last) - 2.0 * inner(&self.last, &seen)
-            + inner(&rounded, &weighed);
+        let seen = apply(
+            self.structure,
+            &metric.overlap.view().permuted(&[1, 0])?,
+            &rounded,
+            0,
+        )?;
+        let weighed = apply(
+            self.structure,
+            &metric.gram.view().permuted(&[1, 0])?,
+            &rounded,
+            0,
+        )?;
+        let gap =
+            squared_norm(&self.last) - 2.0 * inner(&self.last, &seen) + inner(&rounded, &weighed);
         let distance = self.lost + gap.max(0.0);
         let mut wires = vec![outputs + self.cores.len() as u32 - 1];
         wires.extend(group.iter().map(|&axis| axis as u32));
@@ -400,7 +420,9 @@ impl<T: Field> Train<T> {
             return Metric::new(name, core, exact);
         };
         let right = core.shape()[0];
-        let cube = core.clone().reshaped(&[right, rank, core.len() / right / rank])?;
+        let cube = core
+            .clone()
+            .reshaped(&[right, rank, core.len() / right / rank])?;
         let carry = |matrix: &Tensor<T>, other: &Tensor<T>| -> Result<Tensor<T>> {
             let moved = apply(name, &matrix.view().permuted(&[1, 0])?, &cube, 1)?;
             let flat = moved.reshaped(&[right, other.shape()[1]])?;
@@ -415,7 +437,11 @@ impl<T: Field> Train<T> {
     }
 
     fn left_rank(&self, k: usize) -> usize {
-        if k == 0 { 1 } else { self.cores[k - 1].shape()[0] }
+        if k == 0 {
+            1
+        } else {
+            self.cores[k - 1].shape()[0]
+        }
     }
 }
 
@@ -430,7 +456,12 @@ impl<T: Field> Family for Train<T> {
 
     fn build(&mut self, fineness: Fineness) -> Result<Representation> {
         let cut = self.cut(fineness)?;
-        cut.draft.finish(self.structure, self.chain.layout.clone(), self.dtype, fineness.step)
+        cut.draft.finish(
+            self.structure,
+            self.chain.layout.clone(),
+            self.dtype,
+            fineness.step,
+        )
     }
 
     fn outlook(&mut self, _: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {

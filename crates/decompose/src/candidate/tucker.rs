@@ -12,12 +12,12 @@ use tensegrity_fit::{
 use tensegrity_linalg::{Field, gram_columns, gram_rows};
 use tensegrity_tensor::{DType, Tensor};
 
+use super::failed;
 use super::matrix::{
     Basis, Metric, apply, conjugate, coordinates, inner, leading, select_rows, slice_norms,
     squared_norm,
 };
 use super::spans::{Named, blocks};
-use super::failed;
 
 /// Part of the squared error allowed that truncation before quantisation may use.
 const TRUNCATION: f64 = 1e-3;
@@ -98,10 +98,11 @@ struct Tucker<T> {
 }
 
 /// A quantised Tucker decomposition.
-struct Cut {
+struct Cut<T> {
     draft: Draft,
-    /// Estimated squared error.
-    distance: f64,
+    /// The core as a decoder sees it, and the quantised bases measured by the exact ones.
+    core: Tensor<T>,
+    metrics: Vec<Metric<T>>,
 }
 
 impl<T: Field> Tucker<T> {
@@ -152,10 +153,14 @@ impl<T: Field> Tucker<T> {
             .iter()
             .map(|axis| {
                 let position = found.iter().position(|(known, _)| known == axis);
-                found.swap_remove(position.expect("every factored axis has a basis")).1
+                found
+                    .swap_remove(position.expect("every factored axis has a basis"))
+                    .1
             })
             .collect();
-        let weights = (0..factored.len()).map(|axis| slice_norms(&core, axis)).collect();
+        let weights = (0..factored.len())
+            .map(|axis| slice_norms(&core, axis))
+            .collect();
         Ok(Some(Box::new(Self {
             name: named.name,
             layout,
@@ -170,7 +175,7 @@ impl<T: Field> Tucker<T> {
         })))
     }
 
-    fn cut(&self, fineness: Fineness) -> Result<Cut> {
+    fn cut(&self, fineness: Fineness) -> Result<Cut<T>> {
         let fine = self.layout.fine_shape();
         let outputs = fine.len() as u32;
         let mut dims = fine.clone();
@@ -215,28 +220,41 @@ impl<T: Field> Tucker<T> {
         let numbers = Quantised::new(core.as_slice(), core.shape(), Steps::Uniform(0), fineness);
         let rounded = numbers.values::<T>(fineness.step);
         let rounded = Tensor::from_vec(rounded, core.shape())?;
-        let distance = self.lost + self.distance(&rounded, &metrics)?;
         let mut draft = Draft::new(dims, (0..outputs).collect());
         draft.push(numbers, wires);
         for (factor, wires) in draft_nodes {
             draft.push(factor, wires);
         }
         draft.trim();
-        Ok(Cut { draft, distance })
+        Ok(Cut {
+            draft,
+            core: rounded,
+            metrics,
+        })
     }
 
-    /// `‖K − X̂‖²` for the exact core `K` and what `core` stands for in the
-    /// quantised bases.
-    fn distance(&self, core: &Tensor<T>, metrics: &[Metric<T>]) -> Result<f64> {
+    /// `‖X − X̂‖²`, from what the cut's core stands for in its bases.
+    fn distance(&self, cut: &Cut<T>) -> Result<f64> {
+        let core = &cut.core;
         let mut seen = core.clone();
         let mut weighed = core.clone();
-        for (axis, metric) in metrics.iter().enumerate() {
-            seen = apply("tucker", &metric.overlap.view().permuted(&[1, 0])?, &seen, axis)?;
-            weighed = apply("tucker", &metric.gram.view().permuted(&[1, 0])?, &weighed, axis)?;
+        for (axis, metric) in cut.metrics.iter().enumerate() {
+            seen = apply(
+                "tucker",
+                &metric.overlap.view().permuted(&[1, 0])?,
+                &seen,
+                axis,
+            )?;
+            weighed = apply(
+                "tucker",
+                &metric.gram.view().permuted(&[1, 0])?,
+                &weighed,
+                axis,
+            )?;
         }
         let cross = inner(&self.core, &seen);
         let norm = inner(core, &weighed);
-        Ok((squared_norm(&self.core) - 2.0 * cross + norm).max(0.0))
+        Ok(self.lost + (squared_norm(&self.core) - 2.0 * cross + norm).max(0.0))
     }
 }
 
@@ -251,13 +269,14 @@ impl<T: Field> Family for Tucker<T> {
 
     fn build(&mut self, fineness: Fineness) -> Result<Representation> {
         let cut = self.cut(fineness)?;
-        cut.draft.finish("tucker", self.layout.clone(), self.dtype, fineness.step)
+        cut.draft
+            .finish("tucker", self.layout.clone(), self.dtype, fineness.step)
     }
 
     fn outlook(&mut self, _: &Problem<'_>, fineness: Fineness) -> Result<Outlook> {
         let cut = self.cut(fineness)?;
         Ok(Outlook {
-            error: (cut.distance / self.total).sqrt(),
+            error: (self.distance(&cut)? / self.total).sqrt(),
             bytes: cut.draft.estimated_bytes(),
         })
     }
@@ -267,7 +286,11 @@ impl<T: Field> Family for Tucker<T> {
             name: format!("axis of {}", self.layout.fine_shape()[*axis]),
             values: basis.values.clone(),
         };
-        self.bases.iter().zip(&self.factored).map(spectrum).collect()
+        self.bases
+            .iter()
+            .zip(&self.factored)
+            .map(spectrum)
+            .collect()
     }
 }
 

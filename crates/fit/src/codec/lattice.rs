@@ -92,8 +92,9 @@ pub(crate) trait Numbers {
     fn kind(&mut self, slice: usize) -> Kind;
     /// Fills a row with the numbers to code; a decoder leaves it alone.
     fn load(&mut self, slice: usize, row: usize, numbers: &mut [i64]);
-    /// Takes a row of coded numbers of a slice coded as `kind`.
-    fn store(&mut self, kind: Kind, slice: usize, row: usize, numbers: &[i64]);
+    /// Takes a row of coded numbers of a slice coded as `kind`; false if there
+    /// is no memory for it.
+    fn store(&mut self, kind: Kind, slice: usize, row: usize, numbers: &[i64]) -> bool;
     /// The unrounded number wanted and the price in squared units of a bit,
     /// where the coder may choose a cheaper number close by.
     fn wish(&self, slice: usize, row: usize, column: usize) -> Option<(f64, f64)>;
@@ -426,8 +427,8 @@ impl Model {
             if bits.exhausted() || !history.begin(kind) {
                 return false;
             }
-            self.plane(bits, geometry, slice, kind, &mut history, numbers);
-            if bits.exhausted() {
+            let done = self.plane(bits, geometry, slice, kind, &mut history, numbers);
+            if done.is_none() || bits.exhausted() {
                 return false;
             }
             for cell in &mut self.slice {
@@ -473,17 +474,18 @@ impl Model {
         kind: Kind,
         history: &mut History,
         numbers: &mut N,
-    ) {
+    ) -> Option<()> {
         let width = geometry.columns;
+        let mut current = zeros(width)?;
         if kind == Kind::Empty {
-            let zeros = vec![0; width];
             for row in 0..geometry.rows {
-                numbers.store(kind, slice, row, &zeros);
+                if !numbers.store(kind, slice, row, &current) {
+                    return None;
+                }
             }
-            return;
+            return Some(());
         }
-        let mut current = vec![0i64; width];
-        let mut previous = vec![0i64; width];
+        let mut previous = zeros(width)?;
         let (mut total, mut seen) = (0u64, 0u64);
         for row in 0..geometry.rows {
             numbers.load(slice, row, &mut current);
@@ -506,13 +508,21 @@ impl Model {
                 seen += 1;
             }
             history.end_row();
-            numbers.store(kind, slice, row, &current);
-            if bits.exhausted() {
-                return;
+            if !numbers.store(kind, slice, row, &current) || bits.exhausted() {
+                return None;
             }
             std::mem::swap(&mut current, &mut previous);
         }
+        Some(())
     }
+}
+
+/// A row of zeros; `None` if memory does not suffice, as a hostile shape may have it.
+fn zeros(width: usize) -> Option<Vec<i64>> {
+    let mut row = Vec::new();
+    row.try_reserve_exact(width).ok()?;
+    row.resize(width, 0);
+    Some(row)
 }
 
 /// Sizes above this look alike to the contexts.
@@ -568,7 +578,11 @@ impl History {
     /// Makes room for one more slice; false if memory does not suffice.
     fn begin(&mut self, kind: Kind) -> bool {
         let wanted = if self.flat {
-            if kind == Kind::Empty { 0 } else { 3 * self.width }
+            if kind == Kind::Empty {
+                0
+            } else {
+                3 * self.width
+            }
         } else {
             self.coded.len() + self.area
         };

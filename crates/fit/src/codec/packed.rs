@@ -68,11 +68,16 @@ impl Packed {
         let mut tensors = Vec::with_capacity(forms.len());
         for (number, form) in forms.iter().enumerate() {
             element_count(&form.shape)?;
-            let values =
-                quantised::decode::<T, _>(&mut model, &mut decoder, &form.shape, form.per_row, step)
-                    .ok_or_else(|| {
-                        Error::damaged(format!("the packed numbers end inside node {number}"))
-                    })?;
+            let values = quantised::decode::<T, _>(
+                &mut model,
+                &mut decoder,
+                &form.shape,
+                form.per_row,
+                step,
+            )
+            .ok_or_else(|| {
+                Error::damaged(format!("the packed numbers end inside node {number}"))
+            })?;
             tensors.push(values);
         }
         if decoder.unread() > 0 {

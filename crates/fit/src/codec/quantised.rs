@@ -89,6 +89,7 @@ fn power_of_two(exponent: i32) -> f64 {
 pub struct Quantised {
     /// Shape in real numbers: a complex tensor has an axis of two after its first.
     shape: Vec<usize>,
+    complex: bool,
     steps: Steps,
     shifts: [i8; 3],
     kinds: Vec<KindByte>,
@@ -250,11 +251,12 @@ impl<T: Scalar> Numbers for Wishes<'_, T> {
         }
     }
 
-    fn store(&mut self, kind: Kind, _slice: usize, row: usize, numbers: &[i64]) {
+    fn store(&mut self, kind: Kind, _slice: usize, row: usize, numbers: &[i64]) -> bool {
         if row == 0 {
             self.kinds.push(kind);
         }
         self.result.extend(numbers);
+        true
     }
 
     #[inline]
@@ -316,6 +318,7 @@ impl Quantised {
         }
         let mut result = Self {
             shape: real,
+            complex: T::IS_COMPLEX,
             steps,
             shifts: [0; 3],
             kinds: Vec::new(),
@@ -371,14 +374,83 @@ impl Quantised {
         (0..count).filter(|&i| self.numbers.get(i) != 0).count()
     }
 
-    /// For each index of the first axis whether any of its integers is not zero.
+    /// Whether each index of the first axis has its own step.
     #[must_use]
-    pub fn live_rows(&self) -> Vec<bool> {
-        let first = self.shape.first().copied().unwrap_or(1);
-        let row = self.shape.iter().product::<usize>() / first.max(1);
-        (0..first)
-            .map(|j| (j * row..(j + 1) * row).any(|i| self.numbers.get(i) != 0))
-            .collect()
+    pub fn is_per_row(&self) -> bool {
+        matches!(self.steps, Steps::PerRow(_))
+    }
+
+    /// (length before, length of, length after) of an axis of the tensor, in
+    /// stored numbers; the two parts of complex numbers lie after the first axis.
+    fn around(&self, axis: usize) -> (usize, usize, usize) {
+        let axis = if axis > 0 {
+            axis + usize::from(self.complex)
+        } else {
+            0
+        };
+        let length = |part: &[usize]| part.iter().product::<usize>();
+        let (before, rest) = self.shape.split_at(axis);
+        (length(before), rest[0], length(&rest[1..]))
+    }
+
+    /// For each index of `axis` whether any of its integers is not zero.
+    ///
+    /// # Panics
+    /// If the axis does not exist.
+    #[must_use]
+    pub fn live(&self, axis: usize) -> Vec<bool> {
+        let (before, length, after) = self.around(axis);
+        let mut live = vec![false; length];
+        for outer in 0..before {
+            for (index, live) in live.iter_mut().enumerate() {
+                let start = (outer * length + index) * after;
+                *live = *live || (start..start + after).any(|i| self.numbers.get(i) != 0);
+            }
+        }
+        live
+    }
+
+    /// Drops the indices of `axis` that are not kept.
+    ///
+    /// # Panics
+    /// If the axis does not exist or has another length than `keep`.
+    pub fn retain(&mut self, axis: usize, keep: &[bool]) {
+        let (before, length, after) = self.around(axis);
+        assert_eq!(length, keep.len());
+        let mut kept = Integers::Narrow(Vec::new());
+        let mut row = vec![0; after];
+        for outer in 0..before {
+            for index in (0..length).filter(|&index| keep[index]) {
+                let start = (outer * length + index) * after;
+                for (k, number) in row.iter_mut().enumerate() {
+                    *number = self.numbers.get(start + k);
+                }
+                kept.extend(&row);
+            }
+        }
+        let real_axis = if axis > 0 {
+            axis + usize::from(self.complex)
+        } else {
+            0
+        };
+        let planes = self.shape.len().saturating_sub(2);
+        if real_axis < planes {
+            // Slices go with the outer axes.
+            let inner: usize = self.shape[real_axis + 1..planes].iter().product();
+            let kinds = std::mem::take(&mut self.kinds);
+            self.kinds = kinds
+                .into_iter()
+                .enumerate()
+                .filter(|(slice, _)| keep[slice / inner % length])
+                .map(|(_, kind)| kind)
+                .collect();
+        }
+        self.shape[real_axis] = keep.iter().filter(|&&keep| keep).count();
+        if let (Steps::PerRow(exponents), 0) = (&mut self.steps, axis) {
+            let mut flags = keep.iter();
+            exponents.retain(|_| *flags.next().expect("one per row"));
+        }
+        self.numbers = kept;
     }
 
     /// The numbers as a decoder will see them.
@@ -438,7 +510,9 @@ impl Numbers for Fixed<'_> {
         }
     }
 
-    fn store(&mut self, _: Kind, _: usize, _: usize, _: &[i64]) {}
+    fn store(&mut self, _: Kind, _: usize, _: usize, _: &[i64]) -> bool {
+        true
+    }
 
     fn wish(&self, _: usize, _: usize, _: usize) -> Option<(f64, f64)> {
         None
@@ -474,7 +548,9 @@ fn code_header<B: Bits>(model: &mut Model, bits: &mut B, header: &mut Header) {
             let mut last = 0;
             for (row, exponent) in exponents.iter_mut().enumerate() {
                 let context = 1 + row.min(1);
-                last = bounded(model.header(bits, context, (*exponent - last).into()) + i64::from(last));
+                last = bounded(
+                    model.header(bits, context, (*exponent - last).into()) + i64::from(last),
+                );
                 *exponent = last;
                 if bits.exhausted() {
                     return;
@@ -483,7 +559,9 @@ fn code_header<B: Bits>(model: &mut Model, bits: &mut B, header: &mut Header) {
         }
     }
     for (class, shift) in header.shifts.iter_mut().enumerate() {
-        *shift = model.header(bits, 4 + class, (*shift).into()).clamp(-31, 31) as i8;
+        *shift = model
+            .header(bits, 4 + class, (*shift).into())
+            .clamp(-31, 31) as i8;
     }
 }
 
@@ -510,11 +588,17 @@ impl<T: Scalar> Sink<T> {
         if T::IS_COMPLEX {
             shape.remove(shape.len().min(2) - 1);
         }
-        let first = shape.first().copied().unwrap_or(1);
+        let first = match &steps {
+            Steps::Uniform(_) => 1,
+            Steps::PerRow(exponents) => exponents.len(),
+        };
         Self {
             values: Vec::new(),
             map: Interleaving::new(&shape, T::IS_COMPLEX),
-            steps: (0..first).map(|row| step_of(step, steps.of_row(row))).collect(),
+            steps: match &steps {
+                Steps::Uniform(exponent) => vec![step_of(step, *exponent)],
+                Steps::PerRow(exponents) => exponents.iter().map(|&k| step_of(step, k)).collect(),
+            },
             per_row: (total / first.max(1)).max(1),
             rows: geometry.rows,
             columns: geometry.columns,
@@ -532,7 +616,11 @@ impl<T: Scalar> Sink<T> {
         };
         let size = number.unsigned_abs() as f64 - shift;
         let step = self.steps[index / self.per_row];
-        if number < 0 { -size * step } else { size * step }
+        if number < 0 {
+            -size * step
+        } else {
+            size * step
+        }
     }
 }
 
@@ -543,8 +631,16 @@ impl<T: Scalar> Numbers for Sink<T> {
 
     fn load(&mut self, _: usize, _: usize, _: &mut [i64]) {}
 
-    fn store(&mut self, kind: Kind, slice: usize, row: usize, numbers: &[i64]) {
+    fn store(&mut self, kind: Kind, slice: usize, row: usize, numbers: &[i64]) -> bool {
         let start = (slice * self.rows + row) * self.columns;
+        let elements = self.map.locate((start + numbers.len()).saturating_sub(1)).0 + 1;
+        if self
+            .values
+            .try_reserve(elements.saturating_sub(self.values.len()))
+            .is_err()
+        {
+            return false;
+        }
         for (x, &number) in numbers.iter().enumerate() {
             let index = start + x;
             let value = self.value(index, number, kind);
@@ -559,6 +655,7 @@ impl<T: Scalar> Numbers for Sink<T> {
                 self.values[element] = T::from_f64(value, 0.0);
             }
         }
+        true
     }
 
     fn wish(&self, _: usize, _: usize, _: usize) -> Option<(f64, f64)> {
@@ -576,7 +673,10 @@ pub(crate) fn decode<T: Scalar, B: Bits>(
 ) -> Option<Vec<T>> {
     let first = shape.first().copied().unwrap_or(1);
     let steps = if per_row {
-        Steps::PerRow(vec![0; first])
+        let mut exponents = Vec::new();
+        exponents.try_reserve_exact(first).ok()?;
+        exponents.resize(first, 0);
+        Steps::PerRow(exponents)
     } else {
         Steps::Uniform(0)
     };

@@ -62,7 +62,6 @@ impl Encoder {
         }
     }
 
-
     fn shift(&mut self) {
         let carry = (self.low >> 32) as u8;
         if carry == 1 || self.low < 0xFF00_0000 {
