@@ -20,6 +20,7 @@ mod error;
 pub mod file;
 mod permute;
 mod seed;
+mod storage;
 mod tensor;
 mod threads;
 mod view;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Axes, Element, Error, Result, Scalar, View, ViewMut, element_count, permute};
+use crate::{Axes, Element, Error, Result, Scalar, View, ViewMut, element_count, permute, storage};
 
 /// A dense row-major tensor that owns its elements.
 ///
@@ -48,7 +48,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// As [`element_count`].
     pub fn full(shape: &[usize], value: T) -> Result<Self> {
-        Self::from_vec(vec![value; element_count(shape)?], shape)
+        Self::from_vec(storage::filled(element_count(shape)?, value), shape)
     }
 
     /// A tensor of zeros.
@@ -218,16 +218,7 @@ impl<T: Element> View<'_, T> {
     /// A row-major copy.
     #[must_use]
     pub fn to_tensor(&self) -> Tensor<T> {
-        if self.is_contiguous() {
-            // SAFETY: a contiguous view addresses `len` initialised elements
-            // from its pointer onwards.
-            let elements = unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len()) };
-            return Tensor {
-                data: Arc::new(elements.to_vec()),
-                shape: self.shape().into(),
-            };
-        }
-        let mut data = Vec::with_capacity(self.len());
+        let mut data = storage::with_room(self.len());
         permute::copy_uninit(&mut data.spare_capacity_mut()[..self.len()], self);
         // SAFETY: `copy_uninit` has written every one of the `len` elements.
         unsafe { data.set_len(self.len()) };

@@ -24,13 +24,14 @@ mod tiling;
 mod x86;
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use crate::threads::{is_parallel, parallel_for};
 use crate::{Element, Error, Result, Scalar, View, ViewMut, row_major};
 
 use layout::{Axis, Layout};
 use tile::{Extent, Kernel, Store, copy_run};
-use tiling::{Offsets, Side, Tiling, Walk};
+use tiling::{Offsets, Place, Side, Tiling, Walk};
 
 /// Copies of at most this many runs don't repay a tiling.
 const SMALL: usize = 96;
@@ -175,14 +176,14 @@ unsafe fn nest<const RUN: usize>(axes: &[Axis], run: usize, target: *mut u8, sou
 unsafe fn copy_tiled(layout: &Layout, bytes: usize, target: *mut u8, source: *const u8) {
     let tiling = Tiling::new(layout, target.addr());
     let mover = Mover::new(&tiling, bytes);
-    let tiles = tiling.tiles();
+    let numbers = tiling.numbers();
     let (source, target) = (Shared(source.cast_mut()), Shared(target));
     let tasks = match is_parallel() {
-        true => bytes.div_ceil(TASK).min(tiles),
+        true => bytes.div_ceil(TASK).min(numbers),
         false => 1,
     };
     parallel_for(tasks, |task| {
-        let range = tiles * task / tasks..tiles * (task + 1) / tasks;
+        let range = numbers * task / tasks..numbers * (task + 1) / tasks;
         // SAFETY: the caller's contract; tasks write disjoint tiles.
         unsafe { mover.run(range, target.get(), source.get()) };
     });
@@ -191,78 +192,138 @@ unsafe fn copy_tiled(layout: &Layout, bytes: usize, target: *mut u8, source: *co
 /// How the tiles of one copy are moved.
 struct Mover<'a> {
     tiling: &'a Tiling,
-    kernel: Kernel,
-    /// How rows leave the buffer, if tiles go through it.
-    store: Option<Store>,
+    way: Way,
+    /// Whether writes go past the caches.
     streams: bool,
+}
+
+/// The ways of moving a tile.
+enum Way {
+    /// The kernel writes the target.
+    Direct(Kernel),
+    /// The kernel writes the buffer, from which whole rows are stored.
+    Buffered(Kernel, Store),
+    /// Long runs are stored as they are.
+    Runs(Store),
 }
 
 impl<'a> Mover<'a> {
     fn new(tiling: &'a Tiling, bytes: usize) -> Self {
-        let rows = tiling.near_target.source.len() * tiling.run;
+        let row = tiling.near_target.source.len() * tiling.run;
+        let streams = bytes >= STREAMED;
+        let store = if streams {
+            streaming_store()
+        } else {
+            copy_run_store
+        };
         let buffered = bytes >= BUFFERED
-            && rows >= 64
+            && row >= 64
             && tiling.near_source.source.len() > 1
             && tiling.near_target.is_dense(Side::Target, tiling.run)
             && tiling.tile_bytes() <= BUFFER;
-        let streams = buffered && bytes >= STREAMED && cfg!(target_arch = "x86_64");
+        let way = if streams && tiling.run >= 128 {
+            Way::Runs(store)
+        } else if buffered {
+            Way::Buffered(tile::kernel(tiling, true), store)
+        } else {
+            Way::Direct(tile::kernel(tiling, false))
+        };
         Self {
             tiling,
-            kernel: tile::kernel(tiling),
-            store: buffered.then(|| {
-                if streams {
-                    streaming_store()
-                } else {
-                    copy_run_store
-                }
-            }),
+            way,
             streams,
         }
     }
 
     /// # Safety
     /// As [`copy_layout`]; the tiles of `range` are written by nobody else.
-    unsafe fn run(&self, range: std::ops::Range<usize>, target: *mut u8, source: *const u8) {
-        let mut walk = Walk::new(self.tiling, range.start);
-        let columns = &self.tiling.near_source.target;
-        let Some(store) = self.store else {
-            for _ in range {
-                let tile = Extent {
-                    rows: walk.rows,
-                    columns: &columns[..walk.columns],
-                };
-                // SAFETY: the walk stays inside the layout.
-                unsafe {
-                    let (from, to) = (source.offset(walk.source), target.offset(walk.target));
-                    (self.kernel)(self.tiling, from, to, tile);
-                }
-                walk.advance();
-            }
-            return;
-        };
-        let pitch = (self.tiling.near_target.source.len() * self.tiling.run) as isize;
-        let buffer_columns: Offsets = (0..columns.len() as isize).map(|k| k * pitch).collect();
-        let mut buffer = Buffer([MaybeUninit::uninit(); BUFFER]);
-        let buffer = buffer.0.as_mut_ptr().cast::<u8>();
-        for _ in range {
-            let tile = Extent {
-                rows: walk.rows,
-                columns: &buffer_columns[..walk.columns],
-            };
-            // SAFETY: the walk stays inside the layout, and a tile fits the
-            // buffer: `tile_bytes` was checked.
-            unsafe {
-                (self.kernel)(self.tiling, source.offset(walk.source), buffer, tile);
-                let to = target.offset(walk.target);
-                for (&from, &column) in tile.columns.iter().zip(columns) {
-                    let bytes = walk.rows * self.tiling.run;
-                    store(buffer.offset(from), to.offset(column), bytes);
+    unsafe fn run(&self, range: Range<usize>, target: *mut u8, source: *const u8) {
+        let tiling = self.tiling;
+        let walk = Walk::new(tiling, range);
+        let columns = &tiling.near_source.target;
+        match self.way {
+            Way::Direct(kernel) => {
+                for place in walk {
+                    let tile = Extent {
+                        rows: place.rows,
+                        columns: &columns[..place.columns],
+                    };
+                    // SAFETY: the walk stays inside the layout.
+                    unsafe {
+                        let from = source.offset(place.source);
+                        kernel(tiling, from, target.offset(place.target), tile);
+                    }
                 }
             }
-            walk.advance();
+            Way::Runs(store) => {
+                for place in walk {
+                    // SAFETY: as above.
+                    unsafe {
+                        let from = source.offset(place.source);
+                        store_runs(tiling, from, target.offset(place.target), place, store);
+                    }
+                }
+            }
+            // SAFETY: as above.
+            Way::Buffered(kernel, store) => unsafe {
+                self.run_buffered(walk, kernel, store, target, source);
+            },
         }
         if self.streams {
             fence();
+        }
+    }
+
+    /// # Safety
+    /// As [`Mover::run`].
+    unsafe fn run_buffered(
+        &self,
+        walk: Walk<'_>,
+        kernel: Kernel,
+        store: Store,
+        target: *mut u8,
+        source: *const u8,
+    ) {
+        let columns = &self.tiling.near_source.target;
+        let pitch = (self.tiling.near_target.source.len() * self.tiling.run) as isize;
+        let in_buffer: Offsets = (0..columns.len() as isize).map(|k| k * pitch).collect();
+        let mut buffer = Buffer([MaybeUninit::uninit(); BUFFER]);
+        let buffer = buffer.0.as_mut_ptr().cast::<u8>();
+        for place in walk {
+            let tile = Extent {
+                rows: place.rows,
+                columns: &in_buffer[..place.columns],
+            };
+            let bytes = place.rows * self.tiling.run;
+            // SAFETY: the walk stays inside the layout, and a tile fits the
+            // buffer: `tile_bytes` was checked.
+            unsafe {
+                kernel(self.tiling, source.offset(place.source), buffer, tile);
+                let to = target.offset(place.target);
+                for (&from, &column) in tile.columns.iter().zip(columns) {
+                    store(buffer.offset(from), to.offset(column), bytes);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`copy_layout`], for the runs of one tile.
+unsafe fn store_runs(
+    tiling: &Tiling,
+    source: *const u8,
+    target: *mut u8,
+    place: Place,
+    store: Store,
+) {
+    let (rows, columns) = (&tiling.near_target, &tiling.near_source);
+    for column in 0..place.columns {
+        for row in 0..place.rows {
+            let from = rows.source[row] + columns.source[column];
+            let to = rows.target[row] + columns.target[column];
+            // SAFETY: the caller's contract.
+            unsafe { store(source.offset(from), target.offset(to), tiling.run) };
         }
     }
 }

@@ -28,7 +28,10 @@ pub(super) struct Extent<'a> {
 }
 
 /// The fastest kernel for the tiles of `tiling` on this processor.
-pub(super) fn kernel(tiling: &Tiling) -> Kernel {
+///
+/// `by_source` visits scattered elements in the order of the source: right
+/// when the target is a buffer that is in the first-level cache anyway.
+pub(super) fn kernel(tiling: &Tiling, by_source: bool) -> Kernel {
     let dense_target = tiling.near_target.is_dense(Side::Target, tiling.run);
     if dense_target && tiling.near_source.is_dense(Side::Source, tiling.run) {
         #[cfg(target_arch = "x86_64")]
@@ -36,57 +39,55 @@ pub(super) fn kernel(tiling: &Tiling) -> Kernel {
             return kernel;
         }
     }
-    match tiling.run {
-        4 => scatter::<4>,
-        8 => scatter::<8>,
-        16 => scatter::<16>,
-        32 => scatter::<32>,
-        64 => scatter::<64>,
-        128 => scatter::<128>,
-        _ => scatter_runs,
+    match (tiling.run, by_source) {
+        (4, false) => scatter::<4, false>,
+        (4, true) => scatter::<4, true>,
+        (8, false) => scatter::<8, false>,
+        (8, true) => scatter::<8, true>,
+        (16, false) => scatter::<16, false>,
+        (16, true) => scatter::<16, true>,
+        (32, false) => scatter::<32, false>,
+        (32, true) => scatter::<32, true>,
+        (64, _) => scatter::<64, false>,
+        _ => scatter::<0, false>,
     }
 }
 
-/// Runs of `RUN` bytes through the tables of both sides.
-unsafe fn scatter<const RUN: usize>(
+/// Runs of `RUN` bytes, or of any length if that is zero, through the tables
+/// of both sides.
+///
+/// # Safety
+/// As [`Kernel`].
+unsafe fn scatter<const RUN: usize, const BY_SOURCE: bool>(
     tiling: &Tiling,
     source: *const u8,
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let from = &tiling.near_target.source[..tile.rows];
-    let to = &tiling.near_target.target[..tile.rows];
-    for (&column, &line) in tile.columns.iter().zip(&tiling.near_source.source) {
-        for (&from, &to) in from.iter().zip(to) {
-            // SAFETY: the caller's contract; reads and writes are unaligned.
-            unsafe {
-                let run = source
-                    .offset(line + from)
-                    .cast::<[u8; RUN]>()
-                    .read_unaligned();
-                target
-                    .offset(column + to)
-                    .cast::<[u8; RUN]>()
-                    .write_unaligned(run);
+    let bytes = if RUN == 0 { tiling.run } else { RUN };
+    let rows = tiling.near_target.source[..tile.rows]
+        .iter()
+        .zip(&tiling.near_target.target);
+    let columns = tiling.near_source.source.iter().zip(tile.columns);
+    if BY_SOURCE {
+        for (&from_row, &to_row) in rows {
+            for (&from, &to) in columns.clone() {
+                // SAFETY: the caller's contract.
+                unsafe {
+                    let place = target.offset(to_row + to);
+                    copy_run(source.offset(from_row + from), place, bytes);
+                }
             }
         }
-    }
-}
-
-/// Runs of any length through the tables of both sides.
-unsafe fn scatter_runs(tiling: &Tiling, source: *const u8, target: *mut u8, tile: Extent<'_>) {
-    let from = &tiling.near_target.source[..tile.rows];
-    let to = &tiling.near_target.target[..tile.rows];
-    for (&column, &line) in tile.columns.iter().zip(&tiling.near_source.source) {
-        for (&from, &to) in from.iter().zip(to) {
-            // SAFETY: the caller's contract.
-            unsafe {
-                copy_run(
-                    source.offset(line + from),
-                    target.offset(column + to),
-                    tiling.run,
-                )
-            };
+    } else {
+        for (&from, &to) in columns {
+            for (&from_row, &to_row) in rows.clone() {
+                // SAFETY: the caller's contract.
+                unsafe {
+                    let place = target.offset(to_row + to);
+                    copy_run(source.offset(from_row + from), place, bytes);
+                }
+            }
         }
     }
 }

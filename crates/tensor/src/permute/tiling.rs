@@ -30,15 +30,30 @@ pub(super) struct Group {
     full: usize,
 }
 
+/// Bytes of a memory page: loops are cut so that both sides finish a few
+/// hundred pages before they go on to the next, which is what the second-level
+/// translation buffers of current processors hold.
+const PAGE: usize = 4096;
+
 /// One loop over tiles.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Loop {
-    pub count: usize,
+struct Loop {
+    count: usize,
     /// Step from tile zero to tile one (shorter if the first block is).
     first: [isize; 2],
     step: [isize; 2],
     /// Which group this loop cuts into blocks.
     blocks: Option<Side>,
+}
+
+/// A digit of the number of a tile. The index of a loop is the sum of its
+/// digits times their weights; numbers whose index exceeds the loop are no
+/// tiles and are skipped.
+#[derive(Clone, Copy, Debug)]
+struct Digit {
+    of: usize,
+    base: usize,
+    weight: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +68,9 @@ pub(super) struct Tiling {
     pub run: usize,
     pub near_target: Group,
     pub near_source: Group,
-    /// Innermost first.
-    pub loops: SmallVec<[Loop; 12]>,
+    loops: SmallVec<[Loop; 12]>,
+    /// Lowest first.
+    digits: SmallVec<[Digit; 16]>,
     pub source_start: isize,
     pub target_start: isize,
 }
@@ -70,6 +86,7 @@ impl Tiling {
             near_target: Group::new(),
             near_source: Group::new(),
             loops: SmallVec::new(),
+            digits: SmallVec::new(),
             source_start: layout.source_start,
             target_start: layout.target_start,
         };
@@ -121,9 +138,9 @@ impl Tiling {
         tiling
     }
 
-    /// Number of tiles.
-    pub fn tiles(&self) -> usize {
-        self.loops.iter().map(|l| l.count).product()
+    /// Upper end of the numbers of tiles; a few numbers may be no tiles.
+    pub fn numbers(&self) -> usize {
+        self.digits.iter().map(|digit| digit.base).product()
     }
 
     /// Largest number of bytes in a tile.
@@ -182,18 +199,24 @@ impl Tiling {
     }
 
     /// Innermost the loop whose smaller stride is smallest: it goes on in a
-    /// page, and usually a DRAM row, that is open on one of the sides.
+    /// page, and usually a DRAM row, that is open on one of the sides. Longer
+    /// loops are cut at the page, so that the other side gets its turn.
     fn order_loops(&mut self) {
-        self.loops.sort_by_key(|l| {
-            let [source, target] = l.step.map(isize::unsigned_abs);
-            (
-                if source == 0 {
-                    target
-                } else {
-                    source.min(target)
-                },
-                source,
-            )
+        for (of, l) in self.loops.iter().enumerate() {
+            let low = (PAGE / l.nearer_step().max(1)).max(1);
+            let mut digit = |base, weight| self.digits.push(Digit { of, base, weight });
+            if low >= 4 && l.count > low {
+                digit(low, 1);
+                digit(l.count.div_ceil(low), low);
+            } else {
+                digit(l.count, 1);
+            }
+        }
+        let loops = &self.loops;
+        (self.digits).sort_unstable_by_key(|digit| {
+            let l = &loops[digit.of];
+            let step = digit.weight * l.nearer_step();
+            (step, l.step[0].unsigned_abs(), digit.of)
         });
     }
 }
@@ -234,17 +257,21 @@ impl Group {
     /// `count` copies of the group, stepping along `axis`.
     fn multiply(&mut self, axis: Axis, count: usize) {
         let inner = self.full;
-        self.source.reserve(inner * (count - 1));
-        self.target.reserve(inner * (count - 1));
-        for step in 1..count as isize {
-            for k in 0..inner {
-                self.source.push(self.source[k] + step * axis.source);
-                self.target.push(self.target[k] + step * axis.target);
-            }
-        }
         self.full = inner * count;
         self.first = self.full;
         self.last = self.full;
+        for (offsets, stride) in [
+            (&mut self.source, axis.source),
+            (&mut self.target, axis.target),
+        ] {
+            offsets.resize(self.full, 0);
+            let (known, new) = offsets.split_at_mut(inner);
+            for (copy, step) in new.chunks_exact_mut(inner).zip(1..) {
+                for (offset, &base) in copy.iter_mut().zip(known.iter()) {
+                    *offset = base + step * stride;
+                }
+            }
+        }
     }
 
     /// Steps of block `index` of `count`.
@@ -279,6 +306,15 @@ impl Loop {
         }
     }
 
+    /// The smaller step of the two sides, the target's for a broadcast.
+    fn nearer_step(&self) -> usize {
+        let [source, target] = self.step.map(isize::unsigned_abs);
+        match source {
+            0 => target,
+            source => source.min(target),
+        }
+    }
+
     /// Offset of tile `index` on the source and the target side.
     fn offset(&self, index: usize) -> [isize; 2] {
         if index == 0 {
@@ -289,47 +325,64 @@ impl Loop {
     }
 }
 
-/// A walk over the tiles of a [`Tiling`] from any tile on.
+/// A walk over the tiles of a [`Tiling`] from any number on.
 pub(super) struct Walk<'a> {
     tiling: &'a Tiling,
-    index: SmallVec<[usize; 12]>,
+    /// Numbers left to visit.
+    left: usize,
+    digits: SmallVec<[usize; 16]>,
+    indices: SmallVec<[usize; 12]>,
+    source: isize,
+    target: isize,
+    rows: usize,
+    columns: usize,
+}
+
+/// Where a tile is and how much of it exists.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
     /// Offset of the tile in bytes.
     pub source: isize,
     /// As `source`.
     pub target: isize,
-    /// Steps of the tile along `near_target` and `near_source`.
+    /// Steps along `near_target`.
     pub rows: usize,
-    /// As `rows`.
+    /// Steps along `near_source`.
     pub columns: usize,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that stands on tile number `start`.
-    pub fn new(tiling: &'a Tiling, mut start: usize) -> Self {
+    /// A walk over the tiles with numbers in `range`.
+    pub fn new(tiling: &'a Tiling, range: std::ops::Range<usize>) -> Self {
         let mut walk = Self {
             tiling,
-            index: SmallVec::new(),
+            left: range.len(),
+            digits: SmallVec::new(),
+            indices: SmallVec::from_elem(0, tiling.loops.len()),
             source: tiling.source_start,
             target: tiling.target_start,
-            rows: tiling.near_target.full,
-            columns: tiling.near_source.full,
+            // A group cut into a single, shorter block has no loop of its own.
+            rows: tiling.near_target.first,
+            columns: tiling.near_source.first,
         };
-        // A group cut into a single, shorter block has no loop of its own.
-        walk.rows = tiling.near_target.first;
-        walk.columns = tiling.near_source.first;
-        for l in &tiling.loops {
-            let index = start % l.count;
-            start /= l.count;
-            let [source, target] = l.offset(index);
-            walk.source += source;
-            walk.target += target;
-            walk.enter(l, index);
-            walk.index.push(index);
+        let mut number = range.start;
+        for digit in &tiling.digits {
+            let value = number % digit.base;
+            number /= digit.base;
+            walk.digits.push(value);
+            walk.set(digit.of, walk.indices[digit.of] + value * digit.weight);
         }
         walk
     }
 
-    fn enter(&mut self, l: &Loop, index: usize) {
+    /// Moves loop `of` to `index`, which may lie beyond its end.
+    #[inline]
+    fn set(&mut self, of: usize, index: usize) {
+        let l = &self.tiling.loops[of];
+        let (old, new) = (l.offset(self.indices[of]), l.offset(index));
+        self.source += new[0] - old[0];
+        self.target += new[1] - old[1];
+        self.indices[of] = index;
         match l.blocks {
             None => {}
             Some(Side::Target) => self.rows = self.tiling.near_target.steps(index, l.count),
@@ -337,25 +390,45 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes on to the next tile; wraps around after the last.
+    /// Goes on to the next number.
     #[inline]
-    pub fn advance(&mut self) {
-        let tiling = self.tiling;
-        for (k, l) in tiling.loops.iter().enumerate() {
-            let index = self.index[k] + 1;
-            if index < l.count {
-                let step = if index == 1 { l.first } else { l.step };
-                self.source += step[0];
-                self.target += step[1];
-                self.index[k] = index;
-                self.enter(l, index);
+    fn advance(&mut self) {
+        self.left -= 1;
+        for (k, digit) in self.tiling.digits.iter().enumerate() {
+            let (old, index) = (self.digits[k], self.indices[digit.of]);
+            if old + 1 < digit.base {
+                self.digits[k] = old + 1;
+                self.set(digit.of, index + digit.weight);
                 return;
             }
-            let [source, target] = l.offset(l.count - 1);
-            self.source -= source;
-            self.target -= target;
-            self.index[k] = 0;
-            self.enter(l, 0);
+            self.digits[k] = 0;
+            self.set(digit.of, index - old * digit.weight);
         }
+    }
+
+    fn is_tile(&self) -> bool {
+        (self.indices.iter().zip(&self.tiling.loops)).all(|(&index, l)| index < l.count)
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Place;
+
+    #[inline]
+    fn next(&mut self) -> Option<Place> {
+        while self.left > 0 {
+            let place = Place {
+                source: self.source,
+                target: self.target,
+                rows: self.rows,
+                columns: self.columns,
+            };
+            let is_tile = self.is_tile();
+            self.advance();
+            if is_tile {
+                return Some(place);
+            }
+        }
+        None
     }
 }
