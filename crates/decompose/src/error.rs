@@ -98,6 +98,9 @@ pub enum Error {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// From the spine.
+    #[error(transparent)]
+    Diagram(#[from] tensegrity_diagram::Error),
     /// From linear algebra.
     #[error(transparent)]
     Linalg(#[from] tensegrity_linalg::Error),

@@ -84,7 +84,8 @@ fn middle<T: Entry>(
         SvdMethod::Auto => {
             let keeps_all = truncation.tolerance == 0.0
                 && truncation.max_rank.is_none_or(|rank| rank >= block.length);
-            !keeps_all && !(truncation.tolerance > 0.0 && is_fine(truncation, norm))
+            let too_fine = truncation.tolerance > 0.0 && is_fine(truncation, norm);
+            !(keeps_all || too_fine)
         }
         _ => false,
     };

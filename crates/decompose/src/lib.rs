@@ -20,6 +20,7 @@
 
 pub mod candidate;
 mod cp;
+mod diagram;
 mod entry;
 mod error;
 mod input;

@@ -2,7 +2,7 @@
 //! forming the product.
 
 use tensegrity_linalg::gemm;
-use tensegrity_tensor::{Tensor, View, ViewMut, copy_into};
+use tensegrity_tensor::{Real, Tensor, View, ViewMut, copy_into};
 
 use crate::input::is_single;
 use crate::{Entry, Result};
@@ -36,6 +36,15 @@ pub(crate) fn squared<T: Entry>(x: &View<'_, T>, a: &View<'_, T>, b: &View<'_, T
 /// double precision and four in single.
 pub(crate) fn subtraction_loses_digits<T: Entry>(relative: f64) -> bool {
     relative < if is_single::<T>() { 3e-2 } else { 2e-3 }
+}
+
+/// A stopping tolerance that changes of the type's rounding cannot undercut;
+/// zero, which asks never to stop, stays.
+pub(crate) fn resolved<T: Entry>(tol: f64) -> f64 {
+    if tol == 0.0 {
+        return 0.0;
+    }
+    tol.max(<T::Real as Real>::EPSILON.to_f64())
 }
 
 /// The square root of `1 − part/whole`, clamped at zero.

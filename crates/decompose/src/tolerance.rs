@@ -17,7 +17,7 @@ pub enum Tol {
     /// Absolute Frobenius error ‖X − X̂‖ ≤ ε, finite and not negative.
     Abs(f64),
     /// The ranks themselves. Ranks above what the shape allows are clipped and
-    /// noted in the report.
+    /// noted in the report; singular values that are exactly zero are not kept.
     Ranks(Vec<usize>),
 }
 

@@ -248,7 +248,8 @@ fn camera() -> Tensor<f64> {
 fn quantised_trains_of_a_picture() {
     let x = camera();
     close(x.norm(), 149.21691246822945, 1e-12, "norm");
-    let table: [(f64, &[usize], usize, f64, usize, f64); 3] = [
+    type Row = (f64, &'static [usize], usize, f64, usize, f64);
+    let table: [Row; 3] = [
         (
             0.2,
             &[4, 12, 23, 15, 7, 2, 1],

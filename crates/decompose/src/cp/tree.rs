@@ -9,15 +9,17 @@ use tensegrity_linalg::matmul;
 use tensegrity_tensor::{Tensor, View};
 
 use crate::cp::tensor::balanced_cut;
-use crate::residual::conjugated;
-use crate::unfold::{khatri_rao, reshaped};
+use crate::unfold::reshaped;
 use crate::{Entry, Result};
 
-/// Called with a mode and its product with the conjugates of all other factors,
-/// [n, R]; may replace the factor.
+/// Called with a mode and the transposed product with the conjugates of all
+/// other factors, [R, n]; may replace the factor.
 pub(crate) type Visit<'a, T> = dyn FnMut(usize, Tensor<T>, &mut [Tensor<T>]) -> Result<()> + 'a;
 
 /// Visits the modes in order.
+///
+/// Nodes and products are kept with the component first, [R, Π n]: the two
+/// large products then run at full speed, and sums over modes along rows.
 pub(crate) fn sweep<T: Entry>(
     x: &View<'_, T>,
     factors: &mut [Tensor<T>],
@@ -26,44 +28,44 @@ pub(crate) fn sweep<T: Entry>(
     let shape = x.shape();
     let modes = shape.len();
     if modes == 1 {
-        // The product with no other factor at all: X in every column.
-        let rank = factors[0].shape()[1];
-        let column = x.inserted(1)?.broadcast_to(&[shape[0], rank])?;
-        return visit(0, column.to_tensor(), factors);
+        return visit(0, repeated(x, factors)?, factors);
     }
     let cut = balanced_cut(shape);
     let rows = shape[..cut].iter().product::<usize>();
     let matrix = reshaped(x, &[rows, x.len() / rows])?;
     let right = product_of(&factors[cut..])?;
-    let left = matmul(&matrix, &right.view())?;
+    let left = matmul(&right.view(), &matrix.permuted(&[1, 0])?)?;
     drop(right);
     descend(left, 0, cut, factors, visit)?;
     let left = product_of(&factors[..cut])?;
-    let right = matmul(&matrix.permuted(&[1, 0])?, &left.view())?;
+    let right = matmul(&left.view(), &matrix)?;
     drop(left);
     descend(right, cut, modes, factors, visit)
 }
 
-/// The product for the last mode alone, with the factors as they are.
+/// The transposed product for the last mode alone, with the factors as they are.
 pub(crate) fn last_product<T: Entry>(x: &View<'_, T>, factors: &[Tensor<T>]) -> Result<Tensor<T>> {
     let modes = factors.len();
     if modes == 1 {
-        let rank = factors[0].shape()[1];
-        return Ok(x.inserted(1)?.broadcast_to(&[x.len(), rank])?.to_tensor());
+        return repeated(x, factors);
     }
     let cut = balanced_cut(x.shape());
     let rows = x.shape()[..cut].iter().product::<usize>();
     let matrix = reshaped(x, &[rows, x.len() / rows])?;
-    let left = product_of(&factors[..cut])?;
-    let right = matmul(&matrix.permuted(&[1, 0])?, &left.view())?;
+    let right = matmul(&product_of(&factors[..cut])?.view(), &matrix)?;
     if modes - cut == 1 {
         return Ok(right);
     }
-    let before = product_of(&factors[cut..modes - 1])?;
-    contract_front(&right, &before)
+    contract_front(&right, &product_of(&factors[cut..modes - 1])?)
 }
 
-/// Updates the modes `low..high` of a node [Π n, R].
+/// The product of a vector with no other factor at all: X for every component.
+fn repeated<T: Entry>(x: &View<'_, T>, factors: &[Tensor<T>]) -> Result<Tensor<T>> {
+    let rank = factors[0].shape()[1];
+    Ok(x.broadcast_to(&[rank, x.len()])?.to_tensor())
+}
+
+/// Updates the modes `low..high` of a node [R, Π n].
 fn descend<T: Entry>(
     node: Tensor<T>,
     low: usize,
@@ -82,48 +84,70 @@ fn descend<T: Entry>(
     descend(contract_front(&node, &front)?, middle, high, factors, visit)
 }
 
-/// The conjugated Khatri–Rao product of some factors.
+/// The transposed, conjugated Khatri–Rao product of some factors, [R, Π n].
 fn product_of<T: Entry>(factors: &[Tensor<T>]) -> Result<Tensor<T>> {
-    let views: Vec<View<'_, T>> = factors.iter().map(Tensor::view).collect();
-    Ok(conjugated(&khatri_rao(&views)?))
+    let rank = factors[0].shape()[1];
+    let length = factors.iter().map(|factor| factor.shape()[0]).product();
+    tensegrity_tensor::element_count(&[rank, length])?;
+    let mut data = Vec::with_capacity(rank * length);
+    let mut row: Vec<T> = Vec::with_capacity(length);
+    let mut longer: Vec<T> = Vec::with_capacity(length);
+    for component in 0..rank {
+        row.clear();
+        row.push(T::ONE);
+        for factor in factors {
+            let column = factor.as_slice()[component..].iter().step_by(rank);
+            let column: Vec<T> = column.map(|x| x.conj()).collect();
+            longer.clear();
+            for &a in &row {
+                longer.extend(column.iter().map(|&b| a.mul(b)));
+            }
+            std::mem::swap(&mut row, &mut longer);
+        }
+        data.extend_from_slice(&row);
+    }
+    Ok(Tensor::from_vec(data, &[rank, length])?)
 }
 
-/// Σ_b node[a, b, r]·weights[b, r].
+/// Σ_b node[r, a, b]·weights[r, b].
 fn contract_back<T: Entry>(node: &Tensor<T>, weights: &Tensor<T>) -> Result<Tensor<T>> {
-    let (b, rank) = (weights.shape()[0], weights.shape()[1]);
-    let a = node.shape()[0] / b;
-    let mut result = vec![T::ZERO; a * rank];
-    for (row, block) in result
-        .chunks_exact_mut(rank)
-        .zip(node.as_slice().chunks_exact(b * rank))
-    {
-        let pairs = block
-            .chunks_exact(rank)
-            .zip(weights.as_slice().chunks_exact(rank));
-        for (values, weights) in pairs {
-            accumulate(row, values, weights);
-        }
-    }
-    Ok(Tensor::from_vec(result, &[a, rank])?)
+    let (rank, b) = (weights.shape()[0], weights.shape()[1]);
+    let a = node.shape()[1] / b;
+    let rows = node.as_slice().chunks_exact(b).enumerate();
+    let result = rows
+        .map(|(at, row)| dot(row, &weights.as_slice()[at / a * b..][..b]))
+        .collect();
+    Ok(Tensor::from_vec(result, &[rank, a])?)
 }
 
-/// Σ_a node[a, b, r]·weights[a, r].
+/// Σ_a node[r, a, b]·weights[r, a].
 fn contract_front<T: Entry>(node: &Tensor<T>, weights: &Tensor<T>) -> Result<Tensor<T>> {
-    let (a, rank) = (weights.shape()[0], weights.shape()[1]);
-    let b = node.shape()[0] / a;
-    let mut result = vec![T::ZERO; b * rank];
-    let blocks = node.as_slice().chunks_exact(b * rank);
-    for (block, weights) in blocks.zip(weights.as_slice().chunks_exact(rank)) {
-        for (row, values) in result.chunks_exact_mut(rank).zip(block.chunks_exact(rank)) {
-            accumulate(row, values, weights);
+    let (rank, a) = (weights.shape()[0], weights.shape()[1]);
+    let b = node.shape()[1] / a;
+    let mut result = vec![T::ZERO; rank * b];
+    let rows = node.as_slice().chunks_exact(b);
+    for (at, (row, &weight)) in rows.zip(weights.as_slice()).enumerate() {
+        let sums = &mut result[at / a * b..][..b];
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum = sum.add(x.mul(weight));
         }
     }
-    Ok(Tensor::from_vec(result, &[b, rank])?)
+    Ok(Tensor::from_vec(result, &[rank, b])?)
 }
 
-#[inline(always)]
-fn accumulate<T: Entry>(row: &mut [T], values: &[T], weights: &[T]) {
-    for ((sum, &x), &w) in row.iter_mut().zip(values).zip(weights) {
-        *sum = sum.add(x.mul(w));
+/// Σ a·b in eight lanes, so that it vectorises.
+fn dot<T: Entry>(a: &[T], b: &[T]) -> T {
+    let mut lanes = [T::ZERO; 8];
+    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = a_chunks.remainder().iter().zip(b_chunks.remainder());
+    let mut total = rest.fold(T::ZERO, |sum, (&x, &y)| sum.add(x.mul(y)));
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..8 {
+            lanes[lane] = lanes[lane].add(x[lane].mul(y[lane]));
+        }
     }
+    for lane in lanes {
+        total = total.add(lane);
+    }
+    total
 }

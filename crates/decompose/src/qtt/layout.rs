@@ -192,28 +192,21 @@ impl Quantization {
     #[must_use]
     pub fn dims(&self) -> Vec<usize> {
         let lengths = self.digit_shape();
-        match self.order {
-            Digits::Fused => self
-                .scales()
-                .iter()
-                .map(|scale| scale.iter().map(|&axis| lengths[axis]).product())
-                .collect(),
-            _ => self
-                .digit_order()
-                .iter()
-                .map(|&axis| lengths[axis])
-                .collect(),
-        }
+        self.scales()
+            .iter()
+            .map(|scale| scale.iter().map(|&axis| lengths[axis]).product())
+            .collect()
     }
 
-    /// The sequential digit axes in their new order, in groups that fuse.
-    fn scales(&self) -> Vec<Vec<usize>> {
+    /// The sequential digit axes in their new order, one group for each mode of
+    /// the train.
+    pub(crate) fn scales(&self) -> Vec<Vec<usize>> {
         let count: usize = self.digits.iter().map(Vec::len).sum();
         if self.order == Digits::Sequential {
             return (0..count).map(|axis| vec![axis]).collect();
         }
         let deepest = self.digits.iter().map(Vec::len).max().unwrap_or(0);
-        (0..deepest)
+        let fused: Vec<Vec<usize>> = (0..deepest)
             .map(|scale| {
                 let mut first = 0;
                 let mut axes = Vec::new();
@@ -225,7 +218,11 @@ impl Quantization {
                 }
                 axes
             })
-            .collect()
+            .collect();
+        match self.order {
+            Digits::Fused => fused,
+            _ => fused.concat().into_iter().map(|axis| vec![axis]).collect(),
+        }
     }
 
     /// The tensor of digits of an array, shape [`Quantization::dims`].

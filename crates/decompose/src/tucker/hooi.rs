@@ -5,9 +5,10 @@ use tensegrity_tensor::{Tensor, View};
 
 use crate::input::prepare;
 use crate::leading::leading;
-use crate::residual::{conjugated, relative_from_squares};
+use crate::residual::{conjugated, relative_from_squares, resolved};
 use crate::tucker::params::feasible_ranks;
 use crate::tucker::st_hosvd::{Limits, finish, truncate, zero};
+use crate::tucker::warm::leading_near;
 use crate::unfold::mode_product;
 use crate::{Decomposed, Entry, Error, HooiOptions, Report, Result, StopReason, Tol, TuckerTensor};
 
@@ -77,7 +78,7 @@ pub(crate) fn run<T: Entry>(
         let before = captured;
         captured = T::measure(sweep.core.as_slice()).squared / total;
         report.history.push(relative_from_squares(1.0, captured));
-        if (captured - before).abs() < options.tol {
+        if (captured - before).abs() < resolved::<T>(options.tol) {
             report.stop = StopReason::Converged;
             break;
         }
@@ -146,7 +147,14 @@ impl<T: Entry> Sweep<'_, T> {
     fn update(&mut self, y: &View<'_, T>, axis: usize) -> Result<()> {
         if self.ranks[axis] < y.shape()[axis] {
             let truncation = Truncation::rank(self.ranks[axis]);
-            let found = leading(y, axis, &truncation, self.svd, self.norm)?;
+            let near = match self.svd {
+                SvdMethod::Auto => leading_near(y, axis, &self.factors[axis])?,
+                _ => None,
+            };
+            let found = match near {
+                Some(found) => found,
+                None => leading(y, axis, &truncation, self.svd, self.norm)?,
+            };
             self.spectra[axis] = found.s;
             self.adjoints[axis] = conjugated(&found.u);
             self.factors[axis] = found.u;

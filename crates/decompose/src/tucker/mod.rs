@@ -13,6 +13,7 @@ pub(crate) mod hosvd;
 mod params;
 pub(crate) mod st_hosvd;
 mod tensor;
+mod warm;
 
 pub use curve::TuckerCurve;
 pub use hooi::hooi;
