@@ -209,11 +209,15 @@ impl Count {
     /// The number rounded to f64; infinite from 2^1024 on.
     #[must_use]
     pub fn to_f64(self) -> f64 {
-        self.exact.map_or_else(|| self.log2.exp2(), |exact| exact as f64)
+        self.exact
+            .map_or_else(|| self.log2.exp2(), |exact| exact as f64)
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {
-        let exact = self.exact.zip(other.exact).and_then(|(a, b)| a.checked_add(b));
+        let exact = self
+            .exact
+            .zip(other.exact)
+            .and_then(|(a, b)| a.checked_add(b));
         if let Some(exact) = exact {
             return Self::from(exact);
         }
@@ -221,6 +225,16 @@ impl Count {
         Self {
             log2: high + (low - high).exp2().ln_1p() * std::f64::consts::LOG2_E,
             exact: None,
+        }
+    }
+
+    pub(crate) fn times(self, factor: u32) -> Self {
+        match self.exact.and_then(|e| e.checked_mul(factor.into())) {
+            Some(exact) => Self::from(exact),
+            None => Self {
+                log2: self.log2 + f64::from(factor).log2(),
+                exact: None,
+            },
         }
     }
 
@@ -314,7 +328,16 @@ mod tests {
 
     #[test]
     fn objectives_read_back() {
-        for text in ["flops", "max", "size", "write", "peak", "time", "combo-64", "limit-2.5"] {
+        for text in [
+            "flops",
+            "max",
+            "size",
+            "write",
+            "peak",
+            "time",
+            "combo-64",
+            "limit-2.5",
+        ] {
             assert_eq!(text.parse::<Objective>().unwrap().to_string(), text);
         }
         assert_eq!(
@@ -330,21 +353,35 @@ mod tests {
     fn counts_are_exact_and_then_logarithmic() {
         let small = Count::product([3, 5].into_iter());
         assert_eq!(small.plus(small).exact(), Some(30));
-        assert_eq!(Count::product([0, u64::MAX, u64::MAX, u64::MAX].into_iter()), Count::ZERO);
+        assert_eq!(
+            Count::product([0, u64::MAX, u64::MAX, u64::MAX].into_iter()),
+            Count::ZERO
+        );
         let large = Count::product([1u64 << 60; 4].into_iter());
         assert_eq!((large.exact(), large.log2()), (None, 240.0));
         assert_eq!(large.plus(large).log2(), 241.0);
         assert_eq!(large.plus(small).log2(), 240.0);
         assert_eq!(large.larger(small), large);
         assert_eq!(large.saturating(), u128::MAX);
-        assert_eq!((small.to_string(), large.to_string()), ("15".into(), "1.767e72".into()));
+        assert_eq!(
+            (small.to_string(), large.to_string()),
+            ("15".into(), "1.767e72".into())
+        );
     }
 
     #[test]
     fn counts_survive_json() {
-        for count in [Count::from(0), Count::from(12_345), Count::product([1u64 << 60; 4].into_iter())] {
+        for count in [
+            Count::from(0),
+            Count::from(12_345),
+            Count::product([1u64 << 60; 4].into_iter()),
+        ] {
             let text = serde_json::to_string(&count).unwrap();
-            assert_eq!(serde_json::from_str::<Count>(&text).unwrap(), count, "{text}");
+            assert_eq!(
+                serde_json::from_str::<Count>(&text).unwrap(),
+                count,
+                "{text}"
+            );
         }
     }
 

@@ -59,7 +59,8 @@ pub enum Error {
     /// The computation needs more memory than allowed.
     #[error(
         "the plan needs {needed} bytes at its peak, more than the limit of {limit}; \
-         raise the limit or plan with minimize = \"size\""
+         raise the limit or plan with minimize = \"peak\" (cutting a contraction into \
+         slices is not supported yet)"
     )]
     MemoryBudget {
         /// Bytes needed at the peak, beyond operands and result.
@@ -70,4 +71,52 @@ pub enum Error {
     /// A sequence of contraction steps does not lead from the operands to the result.
     #[error("contraction path: {0}")]
     InvalidPath(String),
+    /// No planner has this name.
+    #[error("there is no planner `{found}`; known are {known}")]
+    UnknownPlanner {
+        /// The name given.
+        found: String,
+        /// The names known.
+        known: String,
+    },
+    /// No cost has this name.
+    #[error(
+        "`{found}` is no cost to minimize; use flops, max, size, write, peak, time, \
+         combo or limit (these two with a factor if you like: combo-64)"
+    )]
+    UnknownObjective {
+        /// The name given.
+        found: String,
+    },
+    /// No effort has this name.
+    #[error("`{found}` is no effort; use fast, normal or high")]
+    UnknownEffort {
+        /// The name given.
+        found: String,
+    },
+    /// An exact search would take too long.
+    #[error(
+        "{tensors} tensors are too many, or too densely connected, for planner `optimal`; \
+         use `auto`"
+    )]
+    SearchTooLarge {
+        /// Tensors of the network.
+        tensors: usize,
+    },
+    /// A plan was written by another version.
+    #[error("the plan has version {found}, but this program reads version {expected}; plan again")]
+    PlanVersion {
+        /// Version of the plan.
+        found: u64,
+        /// Version read.
+        expected: u32,
+    },
+    /// A text does not describe what it should.
+    #[error("{what}: {reason}")]
+    InvalidFile {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }

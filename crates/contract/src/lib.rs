@@ -39,23 +39,36 @@ macro_rules! with_element {
 
 mod cache;
 mod einsum;
+mod cost;
 mod error;
 mod execute;
+mod explain;
+mod import;
 mod layout;
 mod log;
 pub mod pair;
+mod plan;
+mod planner;
+mod tree;
 pub mod promote;
-mod provisional;
 mod run;
 
 pub use einsum::{
     Einsum, EinsumPlan, clear_cache, einsum, einsum_into, einsum_typed, einsum_with, inner,
 };
+pub use cost::{Cost, Count, Objective, WRITE_FACTOR, step_seconds};
 pub use error::{Error, Result};
 pub use execute::{Program, StepReport};
+pub use explain::{Explanation, StepExplanation};
+pub use import::{Instance, read_network};
 pub use log::{Scaled, contract_log, contract_log_with};
-pub use provisional::{Plan, PlanOptions};
+pub use plan::{PLAN_VERSION, Plan, Provenance};
 pub use run::run_diagram;
 
 #[doc(hidden)]
 pub use tensegrity_diagram::check_expression as __check_expression;
+pub use planner::{
+    Effort, PlanOptions, Planner, linear_to_ssa, planner, planner_names, register_planner,
+    ssa_to_linear,
+};
+pub use tree::{TensorId, Tree};

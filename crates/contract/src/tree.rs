@@ -152,6 +152,11 @@ impl<'n> Tree<'n> {
         &self.children
     }
 
+    /// The steps without the rest.
+    pub(crate) fn into_path(self) -> Vec<(TensorId, TensorId)> {
+        self.children
+    }
+
     /// Wires of a tensor.
     ///
     /// # Panics
@@ -180,7 +185,9 @@ impl<'n> Tree<'n> {
     pub fn flops(&self, step: usize) -> Count {
         let (left, right) = self.children[step];
         let mut union = smallvec::SmallVec::<[u64; 32]>::new();
-        merge_wires(&self.wires[left], &self.wires[right], |wire, _| union.push(self.dim(wire)));
+        merge_wires(&self.wires[left], &self.wires[right], |wire, _| {
+            union.push(self.dim(wire))
+        });
         Count::product(union.into_iter())
     }
 
@@ -216,6 +223,50 @@ impl<'n> Tree<'n> {
         total.finish(alive.peak)
     }
 
+    /// The cost in the objective as a binary logarithm (for [`Objective::Peak`]
+    /// in the best depth-first order), by logarithms only: faster than
+    /// [`Tree::cost`] and never out of range. An empty wire counts as length one.
+    pub(crate) fn log2_cost(&self, objective: Objective) -> f64 {
+        if objective == Objective::Peak {
+            return self.reordered().cost(objective).peak.log2();
+        }
+        let logs: Vec<f64> = self
+            .network
+            .dims
+            .iter()
+            .map(|&d| (d.max(1) as f64).log2())
+            .collect();
+        let log_size = |wires: &Vec<u32>| -> f64 { wires.iter().map(|&w| logs[w as usize]).sum() };
+        let mut size: Vec<f64> = self.wires.iter().map(log_size).collect();
+        if let (Some(last), false) = (size.last_mut(), self.children.is_empty()) {
+            *last = log_size(&self.network.output);
+        }
+        let mut total = f64::NEG_INFINITY;
+        for (step, &(left, right)) in self.children.iter().enumerate() {
+            let mut flops = 0.0;
+            merge_wires(&self.wires[left], &self.wires[right], |w, _| {
+                flops += logs[w as usize]
+            });
+            let write = size[self.leaves + step];
+            let cost = match objective {
+                Objective::Combo { factor } => add_log2(flops, write + factor.log2()),
+                Objective::Limit { factor } => flops.max(write + factor.log2()),
+                Objective::Time => {
+                    let [f, a, b, w] = [flops, size[left], size[right], write].map(f64::exp2);
+                    step_seconds(f, a, b, w).log2()
+                }
+                Objective::Flops | Objective::Max => flops,
+                Objective::Size | Objective::Write | Objective::Peak => write,
+            };
+            total = if objective.is_maximum() {
+                total.max(cost)
+            } else {
+                add_log2(total, cost)
+            };
+        }
+        total
+    }
+
     /// The same tree with its steps in the depth-first order of least peak:
     /// the child that needs more room while it is made than it leaves behind
     /// goes first (Liu, ACM Trans. Math. Softw. 12 (1986) 249).
@@ -240,7 +291,11 @@ impl<'n> Tree<'n> {
         while let Some(step) = stack.pop() {
             order.push(step);
             let (left, right) = self.children[step];
-            let (first, second) = if first_right[step] { (right, left) } else { (left, right) };
+            let (first, second) = if first_right[step] {
+                (right, left)
+            } else {
+                (left, right)
+            };
             for child in [first, second] {
                 if child >= self.leaves {
                     stack.push(child - self.leaves);
@@ -358,7 +413,10 @@ impl Alive {
             Some(exact) => self.now = self.now.saturating_add(exact),
             None => self.huge.push(count),
         }
-        let now = self.huge.iter().fold(Count::from(self.now), |sum, &c| sum.plus(c));
+        let now = self
+            .huge
+            .iter()
+            .fold(Count::from(self.now), |sum, &c| sum.plus(c));
         self.peak = self.peak.larger(now);
     }
 

@@ -42,7 +42,7 @@ impl Bundles {
             holders: Vec::new(),
             open: Vec::new(),
         };
-        let mut known = Known::new();
+        let mut known = Known::new(ends.len());
         let mut at = 0;
         while at < ends.len() {
             let wire = ends[at].0;
@@ -87,35 +87,48 @@ impl Bundles {
     }
 }
 
-/// Finds the bundle of a set of ends; a table only once they are many.
+/// Finds the bundle of a set of ends; by a table only if they may be many.
 struct Known {
-    table: HashMap<(Mask, bool), usize>,
+    table: Option<HashMap<(Mask, bool), usize>>,
 }
 
-const LINEAR: usize = 24;
+/// Up to this many ends of wires comparing is faster than a table.
+const FEW_ENDS: usize = 64;
 
 impl Known {
-    fn new() -> Self {
+    fn new(ends: usize) -> Self {
         Self {
-            table: HashMap::new(),
+            table: (ends > FEW_ENDS).then(HashMap::new),
         }
     }
 
     fn find(&self, bundles: &Bundles, holders: Mask, open: bool) -> Option<usize> {
-        if self.table.is_empty() {
-            let same = |b: &usize| bundles.holders[*b] == holders && bundles.open[*b] == open;
-            return (0..bundles.dims.len()).find(same);
+        if let Some(table) = &self.table {
+            return table.get(&(holders, open)).copied();
         }
-        self.table.get(&(holders, open)).copied()
+        let same = |b: &usize| bundles.holders[*b] == holders && bundles.open[*b] == open;
+        (0..bundles.dims.len()).find(same)
     }
 
-    /// `bundle` is about to be the number of a new one.
     fn insert(&mut self, holders: Mask, open: bool, bundle: usize) {
-        if !self.table.is_empty() {
-            self.table.insert((holders, open), bundle);
-        } else if bundle >= LINEAR {
-            // Entries before this one are found by rebuilding on first use.
-            self.table.reserve(2 * LINEAR);
+        if let Some(table) = &mut self.table {
+            table.insert((holders, open), bundle);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wires_with_the_same_ends_are_one() {
+        let tensors: [&[u32]; 3] = [&[0, 1, 2, 5], &[0, 1, 3], &[2, 3, 4]];
+        let bundles = Bundles::new(tensors.into_iter(), |w| u64::from(w) + 2, |w| w > 3);
+        assert_eq!(bundles.dims, [6.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(bundles.holders, [0b011, 0b101, 0b110, 0b100, 0b001]);
+        assert_eq!(bundles.open, [false, false, false, true, true]);
+        assert_eq!(bundles.tensors, [vec![0, 1, 4], vec![0, 2], vec![1, 2, 3]]);
+        assert_eq!(bundles.neighbours(), [0b110, 0b101, 0b011]);
     }
 }
