@@ -15,6 +15,9 @@ pub enum Error {
     /// A diagram is wrong.
     #[error(transparent)]
     Diagram(#[from] tensegrity_diagram::Error),
+    /// A diagram cannot be run.
+    #[error(transparent)]
+    Contract(#[from] tensegrity_contract::Error),
     /// Axes do not split as asked.
     #[error("layout: {reason}")]
     Layout {

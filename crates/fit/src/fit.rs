@@ -45,6 +45,8 @@ pub struct Fit {
     pub spectra: Vec<Spectrum>,
     /// Where the time went.
     pub timings: Vec<Timing>,
+    /// Candidates that failed, and why; empty if none did.
+    pub notes: Vec<String>,
     /// Seconds in all.
     pub seconds: f64,
 }
@@ -102,6 +104,7 @@ pub fn fit(
         progress: options.progress,
         frontier: options.frontier,
         target: target.to_string(),
+        notes: Default::default(),
     };
     let found = search.run(&candidates)?;
     options.progress.tell("done", 1.0)?;
@@ -116,6 +119,7 @@ pub fn fit(
         frontiers: found.frontiers,
         spectra: found.spectra,
         timings: found.timings,
+        notes: search.notes.take(),
         seconds: clock.elapsed().as_secs_f64(),
     })
 }

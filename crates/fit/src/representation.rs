@@ -25,8 +25,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use tensegrity_diagram::{Diagram, Network};
-use tensegrity_linalg::Field;
-use tensegrity_tensor::{Array, DType, Scalar, Tensor, View, c64, c128};
+use tensegrity_tensor::{Array, DType, Scalar, Tensor, c64, c128};
 
 use crate::container::{Container, Data, Member};
 use crate::contraction::contract;
@@ -282,7 +281,7 @@ impl Representation {
     }
 
     /// `T` is the result's type, `W` the wide one of the same field.
-    fn expand_as<T: Field, W: Field>(&self) -> Result<Tensor<T>> {
+    fn expand_as<T: Scalar, W: Scalar>(&self) -> Result<Tensor<T>> {
         let fine = self.layout.fine_shape();
         let total: usize = fine.iter().product();
         let mut data: Vec<T> = Vec::new();
@@ -322,7 +321,7 @@ impl Representation {
         Ok(relative(distance, norm))
     }
 
-    fn distance<T: Field, W: Field>(&self, array: &Array) -> Result<(f64, f64)> {
+    fn distance<T: Scalar, W: Scalar>(&self, array: &Array) -> Result<(f64, f64)> {
         let norm = squared_norm(array);
         if self.layout.is_padded() {
             let expanded = self.expand_as::<T, W>()?;
@@ -336,7 +335,7 @@ impl Representation {
         Ok((distance, norm))
     }
 
-    fn each_slab<T: Field, W: Field>(
+    fn each_slab<T: Scalar, W: Scalar>(
         &self,
         visit: &mut dyn FnMut(&Slab<'_, T>) -> Result<()>,
     ) -> Result<()> {
@@ -354,7 +353,7 @@ impl Representation {
     }
 
     /// Contracts in type `C` for ranges of the longest output wire.
-    fn slabs_in<T: Field, C: Field>(
+    fn slabs_in<T: Scalar, C: Scalar>(
         &self,
         visit: &mut dyn FnMut(&Slab<'_, T>) -> Result<()>,
         convert: impl for<'a> Fn(&'a [C]) -> Cow<'a, [T]>,
@@ -364,7 +363,7 @@ impl Representation {
         let total: usize = fine.iter().product();
         let Some(axis) = (0..fine.len()).max_by_key(|&axis| (fine[axis], std::cmp::Reverse(axis)))
         else {
-            let value = contract(&self.network, &[views(&operands)].concat())?;
+            let value = contract(&self.network, &operands)?;
             return visit(&Slab::whole(&convert(value.as_slice())));
         };
         let wire = self.network.output[axis];
@@ -387,21 +386,25 @@ impl Representation {
         Ok(())
     }
 
-    fn restricted<'a, T: Scalar>(
+    /// The operands at a range of `wire`; those without it are shared.
+    fn restricted<T: Scalar>(
         &self,
-        operands: &'a [Tensor<T>],
+        operands: &[Tensor<T>],
         wire: u32,
         range: &Range<usize>,
-    ) -> Result<Vec<View<'a, T>>> {
-        let mut parts = views(operands);
-        for (part, legs) in parts.iter_mut().zip(&self.network.inputs) {
-            for (axis, &leg) in legs.iter().enumerate() {
-                if leg == wire {
-                    *part = part.sliced(axis, range.clone())?;
-                }
+    ) -> Result<Vec<Tensor<T>>> {
+        let whole = range.len() as u64 == self.network.dims[wire as usize];
+        let part = |(operand, legs): (&Tensor<T>, &Vec<u32>)| {
+            if whole || !legs.contains(&wire) {
+                return Ok(operand.clone());
             }
-        }
-        Ok(parts)
+            let mut view = operand.view();
+            for (axis, _) in legs.iter().enumerate().filter(|(_, leg)| **leg == wire) {
+                view = view.sliced(axis, range.clone())?;
+            }
+            Ok(view.to_tensor())
+        };
+        operands.iter().zip(&self.network.inputs).map(part).collect()
     }
 
     fn container(&self) -> Container {
@@ -592,10 +595,6 @@ fn layout_of(shape: &[usize], axes: &[usize], network: &Network) -> Result<Layou
         ));
     }
     Layout::new(shape, factors).map_err(|error| Error::damaged(error.to_string()))
-}
-
-fn views<T: Scalar>(operands: &[Tensor<T>]) -> Vec<View<'_, T>> {
-    operands.iter().map(Tensor::view).collect()
 }
 
 /// A range of one axis of the finer tensor.

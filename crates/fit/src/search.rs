@@ -81,6 +81,8 @@ pub(crate) struct Search<'p, 'r> {
     pub(crate) frontier: bool,
     /// The target in the user's words.
     pub(crate) target: String,
+    /// What went wrong without stopping the search.
+    pub(crate) notes: std::cell::RefCell<Vec<String>>,
 }
 
 /// A representation with its measured error and size.
@@ -151,7 +153,15 @@ impl<'p> Search<'p, '_> {
             let part = 0.3 * number as f64 / candidates.len() as f64;
             self.progress.tell(candidate.name(), part)?;
             let clock = Instant::now();
-            let families = candidate.propose(self.problem, &self.progress)?;
+            let families = match candidate.propose(self.problem, &self.progress) {
+                Ok(families) => families,
+                // One structure that fails must not spoil the others.
+                Err(error @ Error::Candidate { .. }) if candidates.len() > 1 => {
+                    self.notes.borrow_mut().push(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let share = clock.elapsed().as_secs_f64() / families.len().max(1) as f64;
             entries.extend(families.into_iter().map(|family| Entry {
                 family,
