@@ -177,12 +177,14 @@ fn by_eigenvectors<T: Kernel, W: Kernel>(
     truncation: &Truncation,
     convert: fn(W) -> T,
 ) -> Result<Option<Basis<T>>> {
-    let (values, vectors) = eigh::columns(what, Operand::of_slice(g, m, m))?;
-    let s: Vec<f64> = values.iter().rev().map(|w| w.max(0.0).sqrt()).collect();
-    let (rank, _) = truncation.kept(&s, 0.0);
+    let descending =
+        |values: &[f64]| -> Vec<f64> { values.iter().rev().map(|w| w.max(0.0).sqrt()).collect() };
+    let rank = |values: &[f64]| truncation.kept(&descending(values), 0.0).0;
+    let (values, vectors) = eigh::leading(what, Operand::of_slice(g, m, m), &rank)?;
+    let (s, rank) = (descending(&values), vectors.ncols());
     let mut left = Mat::<T>::zeros(m, rank);
     for j in 0..rank {
-        let from = vectors.col_as_slice(m - 1 - j);
+        let from = vectors.col_as_slice(rank - 1 - j);
         for (x, &y) in left.col_as_slice_mut(j).iter_mut().zip(from) {
             *x = convert(y);
         }

@@ -15,7 +15,7 @@ use crate::{small, vector};
 /// Multiplications below which a product is one piece (a fraction of a millisecond).
 const ONE_PIECE: usize = 1 << 22;
 /// Longest side of a tile of the result.
-const TILE: usize = 512;
+const TILE: usize = 1024;
 /// Length of a part of a long sum.
 const PART: usize = 2048;
 /// Most parts of a long sum; each holds a copy of the result.
