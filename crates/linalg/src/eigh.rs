@@ -130,7 +130,7 @@ fn prepared<T: Kernel>(a: Operand<'_, T>, scale: f64) -> Mat<T> {
         work[(j, j)] = <T as Scalar>::from_real(work[(j, j)].re());
         if scale != 1.0 {
             for x in &mut work.col_as_slice_mut(j)[j..] {
-                *x = *x * factor;
+                *x *= factor;
             }
         }
     }

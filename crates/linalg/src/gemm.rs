@@ -42,8 +42,8 @@ pub fn gemm<T: Field>(
     Ok(())
 }
 
-/// [`gemm`] over a leading batch axis: `a` [batch, m, k], `b` [batch, k, n],
-/// `c` [batch, m, n].
+/// [`gemm`] over a leading batch axis: `a` `[batch, m, k]`, `b` `[batch, k, n]`,
+/// `c` `[batch, m, n]`.
 ///
 /// A batch stride of zero repeats an operand; when `b` is repeated and `a` and
 /// `c` allow it the batch becomes rows of one product.

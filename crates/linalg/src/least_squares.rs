@@ -14,7 +14,7 @@ use crate::{Error, Field, Result, svd};
 /// The minimum-norm solution of a least-squares problem.
 #[derive(Clone, Debug)]
 pub struct LeastSquares<T> {
-    /// `X` of shape [n] or [n, k]: smallest ‖X‖ among the minimisers of ‖A·X − B‖.
+    /// `X` of shape `[n]` or `[n, k]`: smallest ‖X‖ among the minimisers of ‖A·X − B‖.
     pub solution: Tensor<T>,
     /// Singular values above the cut-off.
     pub rank: usize,
@@ -33,7 +33,7 @@ pub struct Polar<T> {
 }
 
 /// Minimises ‖A·X − B‖ over `X`, the smallest `X` if there are several; `a` is
-/// m×n, `b` has shape [m] or [m, k].
+/// m×n, `b` has shape `[m]` or `[m, k]`.
 ///
 /// Singular values up to `rcond` times the largest count as zero; `None` means
 /// max(m, n) times the rounding unit, as in NumPy.
@@ -108,12 +108,20 @@ fn rank<T: Kernel>(
     Ok(s.iter().take_while(|&&x| x > cut).count())
 }
 
-/// The factors of the pseudo-inverse: `V·diag(1/s)` and `U`, `rank` columns each.
+/// The factors of a pseudo-inverse.
+struct Inverse<T> {
+    /// `V·diag(1/s)` in the first `rank` columns.
+    v: Mat<T>,
+    u: Mat<T>,
+    s: Vec<f64>,
+    rank: usize,
+}
+
 fn inverse_factors<T: Kernel>(
     what: &'static str,
     a: Operand<'_, T>,
     rcond: Option<f64>,
-) -> Result<(Mat<T>, Mat<T>, Vec<f64>, usize)> {
+) -> Result<Inverse<T>> {
     let factors = svd::factors(what, a, true, true)?;
     let rank = rank(what, a, &factors.s, rcond)?;
     let u = factors.u.expect("left vectors were asked for");
@@ -121,13 +129,18 @@ fn inverse_factors<T: Kernel>(
     for j in 0..rank {
         scale_column(&mut v, j, 1.0 / factors.s[j]);
     }
-    Ok((v, u, factors.s, rank))
+    Ok(Inverse {
+        v,
+        u,
+        s: factors.s,
+        rank,
+    })
 }
 
 fn scale_column<T: Kernel>(matrix: &mut Mat<T>, column: usize, factor: f64) {
     let factor = <T as Scalar>::from_f64(factor, 0.0);
     for x in matrix.col_as_slice_mut(column) {
-        *x = *x * factor;
+        *x *= factor;
     }
 }
 
@@ -137,7 +150,7 @@ pub(crate) fn minimum_norm<T: Kernel>(
     rcond: Option<f64>,
 ) -> Result<LeastSquares<T>> {
     magnitude("lstsq", "b", b)?;
-    let (v, u, s, rank) = inverse_factors("lstsq", a, rcond)?;
+    let Inverse { v, u, s, rank } = inverse_factors("lstsq", a, rcond)?;
     let left = Operand::of(v.as_ref()).column_range(0..rank);
     let right = Operand::of(u.as_ref()).column_range(0..rank).adjoint();
     let projected = multiply(right, b)?;
@@ -153,7 +166,7 @@ pub(crate) fn pseudo_inverse<T: Kernel>(
     a: Operand<'_, T>,
     rcond: Option<f64>,
 ) -> Result<Tensor<T>> {
-    let (v, u, _, rank) = inverse_factors("pinv", a, rcond)?;
+    let Inverse { v, u, rank, .. } = inverse_factors("pinv", a, rcond)?;
     let left = Operand::of(v.as_ref()).column_range(0..rank);
     multiply(
         left,

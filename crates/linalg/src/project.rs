@@ -42,7 +42,7 @@ pub(crate) fn right_vectors<T: Kernel>(
     }
     for (row, &value) in rows.as_mut_slice().chunks_exact_mut(a.columns).zip(&*s) {
         let factor = <T as Scalar>::from_f64(1.0 / value, 0.0);
-        row.iter_mut().for_each(|x| *x = *x * factor);
+        row.iter_mut().for_each(|x| *x *= factor);
     }
     if ratio * ratio <= SLACK {
         return Ok((basis.to_tensor(), rows));
@@ -52,7 +52,7 @@ pub(crate) fn right_vectors<T: Kernel>(
         None => {
             for (row, &value) in rows.as_mut_slice().chunks_exact_mut(a.columns).zip(&*s) {
                 let factor = <T as Scalar>::from_f64(value, 0.0);
-                row.iter_mut().for_each(|x| *x = *x * factor);
+                row.iter_mut().for_each(|x| *x *= factor);
             }
             by_reflections(basis, &rows, s)
         }
@@ -95,7 +95,7 @@ fn by_cholesky<T: Kernel>(
     let mut graded = lower.clone();
     for (row, &value) in graded.as_mut_slice().chunks_exact_mut(rank).zip(&*s) {
         let factor = <T as Scalar>::from_f64(value, 0.0);
-        row.iter_mut().for_each(|x| *x = *x * factor);
+        row.iter_mut().for_each(|x| *x *= factor);
     }
     let core = svd::thin(Operand::of_slice(graded.as_slice(), rank, rank))?;
     // Yᴴ·L⁻¹ = (L⁻ᴴ·Y)ᴴ.

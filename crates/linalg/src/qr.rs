@@ -116,7 +116,7 @@ pub(crate) fn columns<T: Kernel>(
             continue;
         };
         for x in q.col_as_slice_mut(i) {
-            *x = *x * phase;
+            *x *= phase;
         }
         turn_row(&mut r, i, Scalar::conj(phase));
     }
@@ -132,7 +132,7 @@ pub(crate) fn triangle_in_place<T: Kernel>(mut work: Mat<T>) -> Mat<T> {
 
 fn turn_row<T: Kernel>(r: &mut Mat<T>, row: usize, turn: T) {
     for j in row..r.ncols() {
-        r[(row, j)] = r[(row, j)] * turn;
+        r[(row, j)] *= turn;
     }
     // Exactly real, whatever the rounding of the turn.
     r[(row, row)] = <T as Scalar>::from_real(r[(row, row)].re());
@@ -158,7 +158,7 @@ fn scaled_columns<T: Kernel>(a: Operand<'_, T>, scale: f64) -> Mat<T> {
         let factor = <T as Scalar>::from_f64(scale, 0.0);
         for j in 0..work.ncols() {
             for x in work.col_as_slice_mut(j) {
-                *x = *x * factor;
+                *x *= factor;
             }
         }
     }

@@ -29,7 +29,7 @@ pub(crate) fn fix_columns<T: Kernel>(left: &mut Mat<T>, mut right: Option<&mut M
 
 fn turn_column<T: Kernel>(column: &mut [T], turn: T) {
     for x in column {
-        *x = *x * turn;
+        *x *= turn;
     }
 }
 
@@ -79,14 +79,14 @@ pub(crate) fn fix_row_major<T: Kernel>(left: &mut [T], rank: usize, mut right: O
     let phases: Vec<T> = leading.iter().map(|&x| unit(x).unwrap_or(T::ONE)).collect();
     for row in left.chunks_exact_mut(rank) {
         for (x, &phase) in row.iter_mut().zip(&phases) {
-            *x = *x * Scalar::conj(phase);
+            *x *= Scalar::conj(phase);
         }
     }
     if let Some(right) = right.as_mut() {
         let columns = right.len() / rank;
         for (row, &phase) in right.chunks_exact_mut(columns.max(1)).zip(&phases) {
             if phase != T::ONE {
-                row.iter_mut().for_each(|x| *x = *x * phase);
+                row.iter_mut().for_each(|x| *x *= phase);
             }
         }
     }

@@ -22,7 +22,7 @@ pub enum Triangle {
     Upper,
 }
 
-/// The solution `X` of `A·X = B` for a square `A`; `b` has shape [n] or [n, k].
+/// The solution `X` of `A·X = B` for a square `A`; `b` has shape `[n]` or `[n, k]`.
 ///
 /// Cost: 2n³/3 multiply-adds for the factorisation, n²·k for the solution.
 ///
@@ -39,7 +39,7 @@ pub fn solve<T: Field>(a: &View<'_, T>, b: &View<'_, T>) -> Result<Tensor<T>> {
 }
 
 /// The solution `X` of `A·X = B` reading only one triangle of a square `A`;
-/// `b` has shape [n] or [n, k].
+/// `b` has shape `[n]` or `[n, k]`.
 ///
 /// Cost: n²·k/2 multiply-adds.
 ///

@@ -91,7 +91,7 @@ pub(crate) fn factors<T: Kernel>(
         let factor = <T as Scalar>::from_f64(scale, 0.0);
         for j in 0..columns.ncols() {
             for x in columns.col_as_slice_mut(j) {
-                *x = *x * factor;
+                *x *= factor;
             }
         }
         columns.as_ref()

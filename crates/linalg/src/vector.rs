@@ -105,7 +105,7 @@ impl<const R: usize, const CONJ: bool, T: Kernel> WithSimd for Dots<R, CONJ, T> 
                 let x = *vector.add(i);
                 for r in 0..R {
                     let a = conj_if(CONJ, *rows[r].add(i));
-                    result[r] = result[r] + a * x;
+                    result[r] += a * x;
                 }
                 i += 1;
             }
@@ -156,7 +156,7 @@ impl<const R: usize, const CONJ: bool, T: Kernel> WithSimd for Updates<R, CONJ, 
                 let mut sum = *target.add(i);
                 for r in 0..R {
                     let a = conj_if(CONJ, *columns[r].add(i));
-                    sum = sum + a * factors[r];
+                    sum += a * factors[r];
                 }
                 *target.add(i) = sum;
                 i += 1;
@@ -453,6 +453,6 @@ pub(crate) fn scale<T: Kernel>(beta: T, c: &mut Target<'_, T>) {
     } else if beta == T::ZERO {
         c.for_each(|x| *x = T::ZERO);
     } else {
-        c.for_each(|x| *x = *x * beta);
+        c.for_each(|x| *x *= beta);
     }
 }
