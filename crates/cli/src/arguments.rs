@@ -6,7 +6,12 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Finds the structure in a tensor, keeps it, and computes through it.
 #[derive(Debug, Parser)]
-#[command(name = "tensegrity", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "tensegrity",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Arguments {
     /// The command.
     #[command(subcommand)]
@@ -209,7 +214,9 @@ pub struct Completions {
 pub fn bytes(text: &str) -> Result<u64, String> {
     let hint = || format!("{text:?} is no size; write for example 20000, 20kB or 4MiB");
     let text = text.trim();
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
     let value: f64 = text[..split].parse().map_err(|_| hint())?;
     let unit: u64 = match text[split..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -224,7 +231,11 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         _ => return Err(hint()),
     };
     let total = value * unit as f64;
-    if total.is_finite() && total < 9e18 { Ok(total as u64) } else { Err(hint()) }
+    if total.is_finite() && total < 9e18 {
+        Ok(total as u64)
+    } else {
+        Err(hint())
+    }
 }
 
 /// Parses `3x4,4x5,` into shapes; an empty item is a scalar.
@@ -237,7 +248,9 @@ pub fn shapes(text: &str) -> Result<Vec<Vec<usize>>, String> {
         item.split(['x', '×'])
             .map(|length| {
                 length.trim().parse().map_err(|_| {
-                    format!("--shapes: {length:?} in {item:?} is no length; write for example 3x4,4x5")
+                    format!(
+                        "--shapes: {length:?} in {item:?} is no length; write for example 3x4,4x5"
+                    )
                 })
             })
             .collect()

@@ -62,12 +62,23 @@ impl Einsum {
     pub fn plan(&self, shapes: &[&[usize]], options: &PlanOptions) -> Result<EinsumPlan> {
         let bound = self.expression.bind(shapes)?;
         let plan = Plan::new(&bound.network, options)?;
-        Ok(EinsumPlan {
-            shapes: shapes.iter().map(|shape| Axes::from(*shape)).collect(),
-            bound,
-            plan,
-            memory_limit: options.memory_limit,
-        })
+        Ok(EinsumPlan::new(shapes, bound, plan, options.memory_limit))
+    }
+
+    /// As [`Einsum::plan`], in a given order: `path` is a list of pairs numbered
+    /// after the operands, see [`Plan::with_path`].
+    ///
+    /// # Errors
+    /// As [`Einsum::plan`]; [`Error::InvalidPath`].
+    pub fn plan_along(
+        &self,
+        shapes: &[&[usize]],
+        path: &[(usize, usize)],
+        options: &PlanOptions,
+    ) -> Result<EinsumPlan> {
+        let bound = self.expression.bind(shapes)?;
+        let plan = Plan::with_path(&bound.network, path, options)?;
+        Ok(EinsumPlan::new(shapes, bound, plan, options.memory_limit))
     }
 }
 
@@ -86,7 +97,59 @@ pub struct EinsumPlan {
     memory_limit: Option<u64>,
 }
 
+/// What is kept of an [`EinsumPlan`] in a file.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Saved {
+    expression: String,
+    shapes: Vec<Vec<usize>>,
+    plan: serde_json::Value,
+}
+
 impl EinsumPlan {
+    fn new(shapes: &[&[usize]], bound: Bound, plan: Plan, memory_limit: Option<u64>) -> Self {
+        let shapes = shapes.iter().map(|shape| Axes::from(*shape)).collect();
+        Self {
+            shapes,
+            bound,
+            plan,
+            memory_limit,
+        }
+    }
+
+    /// Expression, shapes and plan as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let saved = Saved {
+            expression: self.bound.expression().to_string(),
+            shapes: self.shapes.iter().map(|shape| shape.to_vec()).collect(),
+            plan: serde_json::from_str(&self.plan.to_json()).expect("a plan writes JSON"),
+        };
+        serde_json::to_string_pretty(&saved).expect("plain data has a JSON form")
+    }
+
+    /// The inverse of [`EinsumPlan::to_json`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidFile`] if the text is no such JSON or its parts
+    /// contradict each other; the errors of [`Plan::from_json`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        let invalid = |reason: String| Error::InvalidFile {
+            what: "einsum plan",
+            reason,
+        };
+        let saved: Saved = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        let plan = Plan::from_json(&saved.plan.to_string())?;
+        let shapes: Vec<&[usize]> = saved.shapes.iter().map(Vec::as_slice).collect();
+        let bound = Expression::parse(&saved.expression)?.bind(&shapes)?;
+        if bound.network != *plan.network() {
+            return Err(invalid(format!(
+                "the plan is for another network than {:?} on these shapes",
+                saved.expression
+            )));
+        }
+        Ok(Self::new(&shapes, bound, plan, None))
+    }
+
     /// The expression bound to the shapes.
     #[must_use]
     pub fn bound(&self) -> &Bound {
@@ -195,7 +258,10 @@ impl Compiled {
             // SAFETY: `compile` saw operands of these shapes and strides
             // (bindings change neither the first element nor what is
             // reachable); the output is new memory.
-            unsafe { self.program.run_raw(|number| operands[number].as_ptr(), output) }
+            unsafe {
+                self.program
+                    .run_raw(|number| operands[number].as_ptr(), output)
+            }
         })?;
         self.merge(result)
     }
@@ -249,7 +315,10 @@ pub(crate) fn compiled<T: Element>(
         }
     }
     if let Some(output) = output {
-        output.strides().iter().for_each(|&stride| hash.word(stride as u64));
+        output
+            .strides()
+            .iter()
+            .for_each(|&stride| hash.word(stride as u64));
     }
     let hash = hash.finish();
     let known = PROGRAMS.get(hash, |key| {
@@ -308,7 +377,8 @@ impl<'a, T: Element> Typed<'a, T> {
                     let view = tensor.view();
                     // SAFETY: the elements are behind a shared pointer that
                     // `_converted` keeps, and nobody else can write them.
-                    let view = unsafe { View::from_raw(view.as_ptr(), view.shape(), view.strides()) };
+                    let view =
+                        unsafe { View::from_raw(view.as_ptr(), view.shape(), view.strides()) };
                     converted.push(tensor);
                     view
                 })
@@ -336,7 +406,10 @@ impl<'a, T: Element> Typed<'a, T> {
 ///
 /// # Errors
 /// [`Error::Diagram`] for a wrong expression or shapes that do not fit it.
-pub fn einsum<'a>(expression: &str, operands: &[impl Into<ArrayView<'a>> + Clone]) -> Result<Array> {
+pub fn einsum<'a>(
+    expression: &str,
+    operands: &[impl Into<ArrayView<'a>> + Clone],
+) -> Result<Array> {
     let views: Views<'a> = operands.iter().cloned().map(Into::into).collect();
     einsum_with(expression, &views, default_options())
 }
@@ -395,9 +468,9 @@ pub fn einsum_into<T: Element>(
             expected: dtype,
         });
     }
-    let aside = operands.iter().any(|operand| {
-        with_view!(operand, view => overlap(extent(view), extent(&output.as_view())))
-    });
+    let aside = operands.iter().any(
+        |operand| with_view!(operand, view => overlap(extent(view), extent(&output.as_view()))),
+    );
     if dtype != T::DTYPE || aside {
         let result = einsum_with(expression, operands, options)?;
         if result.shape() != output.shape() {
@@ -414,7 +487,9 @@ pub fn einsum_into<T: Element>(
     // SAFETY: compiled for these shapes and strides; no operand overlaps.
     unsafe {
         let views = &operands.views;
-        compiled.program.run_raw(|number| views[number].as_ptr(), output.as_mut_ptr());
+        compiled
+            .program
+            .run_raw(|number| views[number].as_ptr(), output.as_mut_ptr());
     }
     Ok(())
 }
