@@ -147,7 +147,10 @@ impl Program {
             steps.push(compiler.pair(number, output, report)?);
         }
         let layout = |wires: &[u32], strides: &[isize]| Layout {
-            shape: wires.iter().map(|&w| network.dims[w as usize] as usize).collect(),
+            shape: wires
+                .iter()
+                .map(|&w| network.dims[w as usize] as usize)
+                .collect(),
             strides: strides.into(),
         };
         Ok(Self {
@@ -156,7 +159,9 @@ impl Program {
                 .map(|(wires, strides)| layout(wires, strides))
                 .collect(),
             output: layout(&network.output, output),
-            scratch: (steps.iter().map(|step| step.pair.scratch_elements())).max().unwrap_or(0),
+            scratch: (steps.iter().map(|step| step.pair.scratch_elements()))
+                .max()
+                .unwrap_or(0),
             arena: compiler.arena.high,
             steps,
         })
@@ -368,7 +373,10 @@ fn check_layouts(network: &Network, strides: &[&[isize]], output: &[isize]) -> R
         if wires.len() != strides.len() {
             return Err(Error::PlanShape {
                 operand: number,
-                expected: wires.iter().map(|&w| network.dims[w as usize] as usize).collect(),
+                expected: wires
+                    .iter()
+                    .map(|&w| network.dims[w as usize] as usize)
+                    .collect(),
                 found: vec![0; strides.len()],
             });
         }
@@ -526,7 +534,10 @@ impl<'n> Compiler<'n> {
             Some(strides) => (strides.into(), Place::Output),
             None => {
                 let shape: Axes = result.iter().map(|&w| self.dim(w)).collect();
-                (row_major(&shape), Place::Arena(self.arena.take(self.padded(count))))
+                (
+                    row_major(&shape),
+                    Place::Arena(self.arena.take(self.padded(count))),
+                )
             }
         };
         let (a, b) = (&self.nodes[left], &self.nodes[right]);
@@ -571,7 +582,10 @@ impl<'n> Compiler<'n> {
         let consumer = Consumer {
             other: &self.sets[other],
             // Known if it is an operand or was laid out before.
-            other_order: self.nodes.get(other).map(|node| (&*node.wires, &*node.strides)),
+            other_order: self
+                .nodes
+                .get(other)
+                .map(|node| (&*node.wires, &*node.strides)),
             result: &self.sets[next],
             result_order: last.then_some(&*self.network.output),
         };
@@ -585,7 +599,9 @@ impl<'n> Compiler<'n> {
     }
 
     fn padded(&self, count: usize) -> usize {
-        count.max(1).next_multiple_of(ALIGNMENT_BYTES / self.dtype.size())
+        count
+            .max(1)
+            .next_multiple_of(ALIGNMENT_BYTES / self.dtype.size())
     }
 }
 

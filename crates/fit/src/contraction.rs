@@ -9,10 +9,10 @@ use crate::Result;
 /// The value of `network` for `operands`.
 pub(crate) fn contract<T: Scalar>(network: &Network, operands: &[Tensor<T>]) -> Result<Tensor<T>> {
     // A single operand that is the value already needs no contraction.
-    if let ([wires], [operand]) = (network.inputs.as_slice(), operands) {
-        if *wires == network.output {
-            return Ok(operand.clone());
-        }
+    if let ([wires], [operand]) = (network.inputs.as_slice(), operands)
+        && *wires == network.output
+    {
+        return Ok(operand.clone());
     }
     let diagram = Diagram::from_network(network)?;
     let arrays: Vec<Array> = operands.iter().cloned().map(Array::from).collect();

@@ -137,10 +137,10 @@ impl Plain {
     pub(crate) fn values<T: Scalar>(&self) -> Tensor<T> {
         let stored = self.stored;
         // What is stored as it is needs no copy.
-        if stored == self.array.dtype() {
-            if let Ok(same) = self.array.typed::<T>() {
-                return same.clone();
-            }
+        if stored == self.array.dtype()
+            && let Ok(same) = self.array.typed::<T>()
+        {
+            return same.clone();
         }
         #[allow(unreachable_patterns)]
         match &self.array {

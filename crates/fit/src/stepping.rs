@@ -86,10 +86,10 @@ pub(crate) fn find_step<P>(
             }
         }
         x = next(low, high, slope, tolerance.slack).clamp(limits.0, limits.1);
-        if let (Some((a, _)), Some((b, _))) = (low, high) {
-            if b - a < 1e-4 {
-                break;
-            }
+        if let (Some((a, _)), Some((b, _))) = (low, high)
+            && b - a < 1e-4
+        {
+            break;
         }
     }
     Ok(best)

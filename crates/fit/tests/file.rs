@@ -102,11 +102,10 @@ proptest! {
         if cut % 3 == 0 {
             bytes.truncate(cut % (bytes.len() + 1));
         }
-        if let Ok(representation) = Representation::from_bytes(&bytes) {
-            if representation.shape().iter().product::<usize>() < 1 << 20 {
+        if let Ok(representation) = Representation::from_bytes(&bytes)
+            && representation.shape().iter().product::<usize>() < 1 << 20 {
                 let _ = representation.expand();
             }
-        }
     }
 
     #[test]

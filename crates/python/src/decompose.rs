@@ -3,11 +3,12 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyTuple};
+use tensegrity::contract::promote::ArrayView;
 use tensegrity::decompose::{
     CpInit, CpOptions, CpTensor, Decomposed, Entry, Error, HooiOptions, Report, Tol, TtOptions,
     TtTensor, TuckerOptions, TuckerTensor, cp_als, hooi, st_hosvd, tt_svd,
 };
-use tensegrity::{Array, DType, Tensor, View, c64, c128};
+use tensegrity::{Array, Tensor, View};
 
 use crate::array::{Operand, array_to_numpy};
 
@@ -15,31 +16,20 @@ use crate::array::{Operand, array_to_numpy};
 /// are converted to `f64` first.
 macro_rules! with_field {
     ($operand:expr, $view:ident => $body:expr) => {{
-        // SAFETY (all arms): the type is the operand's, and its owner does not
-        // write to it during the call.
-        match $operand.compute {
-            DType::F32 => {
-                let $view = unsafe { $operand.view::<f32>() };
-                $body
-            }
-            DType::F64 => {
-                let $view = unsafe { $operand.view::<f64>() };
-                $body
-            }
-            DType::C64 => {
-                let $view = unsafe { $operand.view::<c64>() };
-                $body
-            }
-            DType::C128 => {
-                let $view = unsafe { $operand.view::<c128>() };
-                $body
-            }
-            _ => {
-                let exact = unsafe { $operand.view::<i64>() }.to_tensor();
-                let float: Tensor<f64> = exact.map(|value| value as f64);
+        // SAFETY: Python code that writes to the operand during the call races
+        // here as it would in NumPy.
+        let mut views = unsafe { crate::einsum::views(std::slice::from_ref(&$operand)) };
+        match views.pop() {
+            Some(ArrayView::F32($view)) => $body,
+            Some(ArrayView::C64($view)) => $body,
+            Some(ArrayView::C128($view)) => $body,
+            Some(ArrayView::F64($view)) => $body,
+            Some(other) => {
+                let float = other.cast::<f64>();
                 let $view = float.view();
                 $body
             }
+            None => unreachable!("one operand has one view"),
         }
     }};
 }

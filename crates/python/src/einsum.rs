@@ -1,7 +1,6 @@
 //! `tensegrity.einsum` and `contract_log`.
 
 use numpy::PyUntypedArray;
-use numpy::prelude::*;
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};

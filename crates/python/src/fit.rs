@@ -133,9 +133,7 @@ pub fn fit(
     let operand = Operand::new(x, 0)?;
     let array = operand.to_array();
     let structure = Some(structure).filter(|name| *name != "auto");
-    let mut options = FitOptions::default();
-    options.structure = structure;
-    options.seed = seed;
+    let options = FitOptions { structure, seed, ..FitOptions::default() };
     let found = py
         .detach(|| tensegrity::fit(&array, operand.source, target, &options))
         .map_err(|error| refused(&error))?;

@@ -94,7 +94,12 @@ impl Across {
     /// Every offset of the loops is inside the tensors; nothing else touches `c`.
     pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
         let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        Arch::new().dispatch(Run { plan: self, a, b, c });
+        Arch::new().dispatch(Run {
+            plan: self,
+            a,
+            b,
+            c,
+        });
     }
 }
 
@@ -181,7 +186,10 @@ impl<T: Lane> Strip<T> {
             let mut first = self.first;
             for terms in table.chunks(STREAMS) {
                 let part = Strip {
-                    inner: Loop { length, ..self.inner },
+                    inner: Loop {
+                        length,
+                        ..self.inner
+                    },
                     first,
                     ..self
                 };
@@ -228,13 +236,19 @@ impl<T: Lane> Strip<T> {
     ) {
         let lanes = T::lanes::<S>();
         let step = lanes as isize;
-        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        let Loop {
+            a: sa,
+            b: sb,
+            c: sc,
+            ..
+        } = self.inner;
         // SAFETY: W·lanes elements are left on every tensor, at every table entry.
         unsafe {
             let mut sum = [T::splat(simd, T::ZERO); W];
             if !self.first {
                 for w in 0..W {
-                    sum[w] = fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
+                    sum[w] =
+                        fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
                 }
             }
             for &(ka, kb) in table {
@@ -247,7 +261,13 @@ impl<T: Lane> Strip<T> {
                 }
             }
             for w in 0..W {
-                put(simd, self.c.offset(w as isize * step * sc), sc, lanes, sum[w]);
+                put(
+                    simd,
+                    self.c.offset(w as isize * step * sc),
+                    sc,
+                    lanes,
+                    sum[w],
+                );
             }
             self.advance(W as isize * step);
         }
@@ -261,7 +281,12 @@ impl<T: Lane> Strip<T> {
         table: &[(isize, isize)],
         count: usize,
     ) {
-        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        let Loop {
+            a: sa,
+            b: sb,
+            c: sc,
+            ..
+        } = self.inner;
         // SAFETY: `count` elements are left on every tensor, at every table entry.
         unsafe {
             let mut sum = T::splat(simd, T::ZERO);

@@ -1,7 +1,8 @@
 //! A pair contraction ready to run.
 
 use tensegrity_tensor::{
-    Axes, DType, Element, Strides, View, c64, c128, ViewMut, copy_into, is_parallel, parallel_for, row_major,
+    Axes, DType, Element, Strides, View, ViewMut, c64, c128, copy_into, is_parallel, parallel_for,
+    row_major,
 };
 
 use super::across::Across;
@@ -43,6 +44,8 @@ pub struct Pair {
 }
 
 #[derive(Clone, Debug)]
+// Boxing would cost an allocation for each prepared pair to save bytes nobody counts.
+#[allow(clippy::large_enum_variant)]
 enum Body {
     Nothing,
     Copy {
@@ -83,9 +86,15 @@ impl Pair {
     }
 
     /// As [`Pair::new`] for a single tensor: diagonals, sums, permutations,
-    /// embedded diagonals and repetitions. Run it with [`Pair::run_unary`].
+    /// embedded diagonals and repetitions. Run it with `run_unary`.
     #[must_use]
-    pub fn unary(a: &[u32], c: &[u32], dim: impl Fn(u32) -> usize, strides: [&[isize]; 2], dtype: DType) -> Self {
+    pub fn unary(
+        a: &[u32],
+        c: &[u32],
+        dim: impl Fn(u32) -> usize,
+        strides: [&[isize]; 2],
+        dtype: DType,
+    ) -> Self {
         let spec = PairSpec::new(a, &[], c, dim);
         let problem = Problem::new(&spec, strides[0], &[], strides[1]);
         Self::prepare(problem, Machine::new(dtype), None, true)
@@ -231,7 +240,11 @@ impl Pair {
             };
             let once = Scratch::<T>::new(repeat.elements);
             self.body.spread(a, b, once.as_ptr(), self.work());
-            strided_copy(&repeat.shape, (once.as_ptr(), &repeat.from), (c, &repeat.to));
+            strided_copy(
+                &repeat.shape,
+                (once.as_ptr(), &repeat.from),
+                (c, &repeat.to),
+            );
         }
     }
 
@@ -257,7 +270,11 @@ impl Pair {
     }
 }
 
-unsafe fn strided_copy<T: Kernel>(shape: &Axes, from: (*const T, &Strides), to: (*mut T, &Strides)) {
+unsafe fn strided_copy<T: Kernel>(
+    shape: &Axes,
+    from: (*const T, &Strides),
+    to: (*mut T, &Strides),
+) {
     // SAFETY: the caller's.
     let (source, mut target) = unsafe {
         (
@@ -306,7 +323,8 @@ impl Body {
             offer(Strategy::Along, cycles);
         }
         let [batch, m, n, _] = problem.sizes();
-        if batch >= 8 && m * n <= 256
+        if batch >= 8
+            && m * n <= 256
             && let Some(plan) = SmallBatch::new(problem, machine.size)
         {
             offer(Strategy::SmallBatch, machine.small_batch(problem, &plan));
@@ -314,7 +332,10 @@ impl Body {
         if m > 1 && n > 1 {
             offer(Strategy::Packed, machine.packed(problem));
             if machine.library {
-                offer(Strategy::Gemm, machine.matrix(problem, &Matrix::new(problem)));
+                offer(
+                    Strategy::Gemm,
+                    machine.matrix(problem, &Matrix::new(problem)),
+                );
                 if let Some(plan) = Matrix::transposed(problem) {
                     offer(Strategy::Transpose, machine.matrix(problem, &plan));
                 }
@@ -330,7 +351,10 @@ impl Body {
         let (kept, summed) = (problem.kept(), problem.summed());
         Some(match strategy {
             Strategy::Fill | Strategy::Copy => return None,
-            Strategy::Direct => (Body::Direct(Direct::new(kept, summed)), machine.direct(problem)),
+            Strategy::Direct => (
+                Body::Direct(Direct::new(kept, summed)),
+                machine.direct(problem),
+            ),
             Strategy::Across => {
                 let (at, cycles) = machine.across(problem)?;
                 (Body::Across(Across::new(kept, at, summed)), cycles)
@@ -419,7 +443,12 @@ impl Presum {
     /// Takes the wires only one operand has out of the problem, by summing
     /// that operand over them first: once, not once for each element of the
     /// other operand.
-    fn take(problem: &mut Problem, side: usize, machine: Machine, cycles: &mut f64) -> Option<Self> {
+    fn take(
+        problem: &mut Problem,
+        side: usize,
+        machine: Machine,
+        cycles: &mut f64,
+    ) -> Option<Self> {
         let operand = if side == 0 { Operand::A } else { Operand::B };
         let alone = std::mem::take(if side == 0 {
             &mut problem.left_sum
@@ -478,7 +507,10 @@ impl Presum {
         let memory = Scratch::<T>::new(self.elements);
         let one = T::ONE;
         // SAFETY: the caller's; the scratch holds every kept element.
-        unsafe { self.body.spread(from, &raw const one, memory.as_ptr(), PARALLEL) };
+        unsafe {
+            self.body
+                .spread(from, &raw const one, memory.as_ptr(), PARALLEL)
+        };
         memory
     }
 }

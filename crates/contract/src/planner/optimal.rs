@@ -18,11 +18,11 @@ pub(crate) struct Optimal;
 
 impl Planner for Optimal {
     fn path(&self, network: &Network, options: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
-        exact_path(network, options.minimize, options.outer_products)?.ok_or_else(|| {
+        exact_path(network, options.minimize, options.outer_products)?.ok_or(
             Error::SearchTooLarge {
                 tensors: network.inputs.len(),
-            }
-        })
+            },
+        )
     }
 }
 

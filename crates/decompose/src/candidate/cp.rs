@@ -65,10 +65,12 @@ fn propose<'p, T: Entry>(
     let mut last: Option<CpTensor<T>> = None;
     while rank <= HIGHEST && rank * numbers <= problem.len().max(numbers) {
         progress.check()?;
-        let mut options = CpOptions::default();
-        options.n_iter = if problem.len() > 1 << 16 { 12 } else { 60 };
-        options.seed = problem.seed();
-        options.tol = 1e-7;
+        let mut options = CpOptions {
+            n_iter: if problem.len() > 1 << 16 { 12 } else { 60 },
+            seed: problem.seed(),
+            tol: 1e-7,
+            ..CpOptions::default()
+        };
         spent += 2.0 * (problem.len() * rank * options.n_iter) as f64;
         if spent > budget {
             break;

@@ -70,7 +70,7 @@ pub(super) fn primes(mut length: usize) -> Vec<usize> {
     let mut factors = Vec::new();
     let mut divisor = 2;
     while divisor * divisor <= length {
-        while length % divisor == 0 {
+        while length.is_multiple_of(divisor) {
             factors.push(divisor);
             length /= divisor;
         }

@@ -402,7 +402,7 @@ impl Model {
         }
         let value = (1 << (length - 1)) | bits.raw(zigzag, length - 1);
         let half = (value / 2) as i64;
-        if value % 2 == 0 { half } else { -half }
+        if value.is_multiple_of(2) { half } else { -half }
     }
 
     /// Codes a whole tensor.

@@ -47,7 +47,7 @@ impl Cell {
     #[inline]
     fn evidence(self, logistic: Logistic) -> i32 {
         let seen = i32::from(self.seen.min(255));
-        logistic.stretch(self.p1()) * CONFIDENCE[seen as usize] >> 8
+        (logistic.stretch(self.p1()) * CONFIDENCE[seen as usize]) >> 8
     }
 }
 
