@@ -404,7 +404,11 @@ impl Representation {
             }
             Ok(view.to_tensor())
         };
-        operands.iter().zip(&self.network.inputs).map(part).collect()
+        operands
+            .iter()
+            .zip(&self.network.inputs)
+            .map(part)
+            .collect()
     }
 
     fn container(&self) -> Container {
