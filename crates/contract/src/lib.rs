@@ -37,9 +37,11 @@ macro_rules! with_element {
     };
 }
 
+mod arena;
 mod cache;
-mod einsum;
+mod compile;
 mod cost;
+mod einsum;
 mod error;
 mod execute;
 mod explain;
@@ -49,14 +51,14 @@ mod log;
 pub mod pair;
 mod plan;
 mod planner;
-mod tree;
 pub mod promote;
 mod run;
+mod tree;
 
+pub use cost::{Cost, Count, Objective, WRITE_FACTOR, step_seconds};
 pub use einsum::{
     Einsum, EinsumPlan, clear_cache, einsum, einsum_into, einsum_typed, einsum_with, inner,
 };
-pub use cost::{Cost, Count, Objective, WRITE_FACTOR, step_seconds};
 pub use error::{Error, Result};
 pub use execute::{Program, StepReport};
 pub use explain::{Explanation, StepExplanation};
@@ -65,10 +67,10 @@ pub use log::{Scaled, contract_log, contract_log_with};
 pub use plan::{PLAN_VERSION, Plan, Provenance};
 pub use run::run_diagram;
 
-#[doc(hidden)]
-pub use tensegrity_diagram::check_expression as __check_expression;
 pub use planner::{
     Effort, PlanOptions, Planner, linear_to_ssa, planner, planner_names, register_planner,
     ssa_to_linear,
 };
+#[doc(hidden)]
+pub use tensegrity_diagram::check_expression as __check_expression;
 pub use tree::{TensorId, Tree};
