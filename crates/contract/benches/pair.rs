@@ -31,8 +31,18 @@ fn cases() -> Vec<Case> {
         case("ac_abc_cb", "ac,abc->cb", &[2, 2000], &[2, 2, 2000]),
         case("jk_ijkl_il", "jk,ijkl->il", &[100, 90], &[80, 100, 90, 70]),
         case("ij_ijkl_kl", "ij,ijkl->kl", &[100, 90], &[100, 90, 80, 70]),
-        case("ijk_bikl", "ijk,bikl->bijl", &[3, 64, 64], &[4096, 3, 64, 1]),
-        case("abcd_dbea", "abcd,dbea->ec", &[48, 36, 24, 36], &[36, 36, 48, 48]),
+        case(
+            "ijk_bikl",
+            "ijk,bikl->bijl",
+            &[3, 64, 64],
+            &[4096, 3, 64, 1],
+        ),
+        case(
+            "abcd_dbea",
+            "abcd,dbea->ec",
+            &[48, 36, 24, 36],
+            &[36, 36, 48, 48],
+        ),
         case(
             "abcdef_dfgh",
             "abcdef,dfgh->abcegh",
@@ -45,10 +55,16 @@ fn cases() -> Vec<Case> {
         case("mm4", "ij,jk->ik", &[4, 4], &[4, 4]),
         case("batch2", "bij,bjk->bik", &[100_000, 2, 2], &[100_000, 2, 2]),
         case("batch4", "bij,bjk->bik", &[100_000, 4, 4], &[100_000, 4, 4]),
-        case("hadamard_transposed", "ij,ji->ij", &[2000, 2000], &[2000, 2000]),
+        case(
+            "hadamard_transposed",
+            "ij,ji->ij",
+            &[2000, 2000],
+            &[2000, 2000],
+        ),
     ]
 }
 
+#[allow(clippy::print_stdout)]
 impl Case {
     fn spec(&self) -> PairSpec {
         let (inputs, output) = self.expression.split_once("->").expect("an arrow");
@@ -133,9 +149,11 @@ fn cached_call() {
     );
 }
 
-#[allow(clippy::print_stdout)]
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let all = arguments.iter().any(|a| a == "strategies");
     let names: Vec<&String> = arguments.iter().filter(|a| *a != "strategies").collect();
     if names.is_empty() || names.iter().any(|n| *n == "cached_einsum_4x4") {

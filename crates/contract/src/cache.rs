@@ -49,7 +49,10 @@ impl<K, V> Cache<K, V> {
 
     /// The value under a key with this hash for which `same` holds.
     pub fn get(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<Arc<V>> {
-        let mut shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(hash)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         shard.clock += 1;
         let Shard {
             hashes,
@@ -63,7 +66,10 @@ impl<K, V> Cache<K, V> {
 
     /// Remembers `value`.
     pub fn insert(&self, hash: u64, key: K, value: Arc<V>) {
-        let mut shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(hash)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         shard.clock += 1;
         let used = shard.clock;
         if shard.entries.len() == ENTRIES / SHARDS {

@@ -40,9 +40,11 @@ pub(crate) fn arrange(
     let natural = descending(makers);
     let in_makers = |wire: u32| natural.iter().position(|&w| w == wire);
     let on = |sorted: &[u32], wire: u32| sorted.binary_search(&wire).is_ok();
-    let other: Wires = consumer.other_order.map_or_else(Wires::new, |(wires, strides)| {
-        descending([(wires, strides), (&[], &[])])
-    });
+    let other: Wires = consumer
+        .other_order
+        .map_or_else(Wires::new, |(wires, strides)| {
+            descending([(wires, strides), (&[], &[])])
+        });
     let rank = |known: &[u32], wire: u32| {
         (known.iter().position(|&w| w == wire)).or_else(|| in_makers(wire))
     };
@@ -68,7 +70,10 @@ pub(crate) fn arrange(
     } else {
         [0, 1, 2]
     };
-    order.iter().flat_map(|&g| groups[g].iter().copied()).collect()
+    order
+        .iter()
+        .flat_map(|&g| groups[g].iter().copied())
+        .collect()
 }
 
 /// The wires of both tensors, each tensor's slowest first.
@@ -100,10 +105,16 @@ mod tests {
             result_order: Some(&[3, 0]),
         };
         let makers: [Ordered<'_>; 2] = [(&[0, 1], &[4, 1]), (&[1, 2], &[6, 1])];
-        assert_eq!(arrange(&[0, 2], makers, &consumer, |_| 10).as_slice(), [2, 0]);
+        assert_eq!(
+            arrange(&[0, 2], makers, &consumer, |_| 10).as_slice(),
+            [2, 0]
+        );
         // A short free wire goes outside: the sum then runs along memory.
         let length = |w| if w == 0 { 2 } else { 10 };
-        assert_eq!(arrange(&[0, 2], makers, &consumer, length).as_slice(), [0, 2]);
+        assert_eq!(
+            arrange(&[0, 2], makers, &consumer, length).as_slice(),
+            [0, 2]
+        );
     }
 
     #[test]
@@ -116,6 +127,9 @@ mod tests {
         };
         let makers: [Ordered<'_>; 2] = [(&[0, 1], &[2, 1]), (&[0, 2], &[2, 1])];
         let length = |w| if w == 0 { 1000 } else { 2 };
-        assert_eq!(arrange(&[0, 1, 2], makers, &consumer, length).as_slice(), [1, 2, 0]);
+        assert_eq!(
+            arrange(&[0, 1, 2], makers, &consumer, length).as_slice(),
+            [1, 2, 0]
+        );
     }
 }

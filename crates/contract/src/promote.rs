@@ -21,7 +21,10 @@ use tensegrity_tensor::{Array, DType, Element, Tensor, View, c64, c128};
 /// ```
 #[must_use]
 pub fn result_dtype(operands: impl IntoIterator<Item = DType>) -> DType {
-    operands.into_iter().reduce(DType::promote).unwrap_or(DType::F64)
+    operands
+        .into_iter()
+        .reduce(DType::promote)
+        .unwrap_or(DType::F64)
 }
 
 /// The type kernels compute a result of type `result` in.

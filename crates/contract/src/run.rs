@@ -39,7 +39,10 @@ pub fn run_diagram(
 ) -> Result<Array> {
     let lowered = diagram.to_network();
     let slots = diagram.slots();
-    if let Some((slot, _)) = slots.iter().find(|(slot, _)| slot.0 as usize >= arguments.len()) {
+    if let Some((slot, _)) = slots
+        .iter()
+        .find(|(slot, _)| slot.0 as usize >= arguments.len())
+    {
         return Err(Error::OperandCount {
             what: "the diagram".to_owned(),
             expected: slot.0 as usize + 1,
@@ -56,11 +59,14 @@ pub fn run_diagram(
             });
         }
     }
-    let given = lowered.operands.iter().filter_map(|operand| match &operand.source {
-        Source::Slot(slot) => Some(arguments[slot.0 as usize].dtype()),
-        Source::Const(array) => Some(array.dtype()),
-        _ => None,
-    });
+    let given = lowered
+        .operands
+        .iter()
+        .filter_map(|operand| match &operand.source {
+            Source::Slot(slot) => Some(arguments[slot.0 as usize].dtype()),
+            Source::Const(array) => Some(array.dtype()),
+            _ => None,
+        });
     let mut dtype = result_dtype(given);
     let complex = lowered.scalar.im != 0.0
         || (lowered.operands.iter())
@@ -89,7 +95,9 @@ pub fn run_diagram(
             }
         };
         let conjugate = if operand.conj {
-            let view = own.as_ref().map_or_else(|| argument(operand, arguments), ArrayView::from);
+            let view = own
+                .as_ref()
+                .map_or_else(|| argument(operand, arguments), ArrayView::from);
             conjugated(&view)
         } else {
             None
@@ -117,7 +125,10 @@ pub fn run_diagram(
     })
 }
 
-fn argument<'a>(operand: &tensegrity_diagram::Operand, arguments: &[ArrayView<'a>]) -> ArrayView<'a> {
+fn argument<'a>(
+    operand: &tensegrity_diagram::Operand,
+    arguments: &[ArrayView<'a>],
+) -> ArrayView<'a> {
     match &operand.source {
         Source::Slot(slot) => arguments[slot.0 as usize].clone(),
         _ => unreachable!("only slots are arguments; everything else was made"),
@@ -137,7 +148,9 @@ fn scaled<T: Element>(tensor: Tensor<T>, factor: c128) -> Tensor<T> {
         Array::I64(t) => t.map(|x| x.wrapping_mul(factor.re as i64)).into(),
         other => other,
     };
-    T::from_array(&array).expect("the type did not change").clone()
+    T::from_array(&array)
+        .expect("the type did not change")
+        .clone()
 }
 
 fn times<T: Scalar>(tensor: &Tensor<T>, factor: c128) -> Tensor<T> {

@@ -19,11 +19,8 @@ fn operands<T: Element>(case: &Case, mut draw: impl FnMut() -> T) -> Vec<Laid<T>
         .collect()
 }
 
-fn check<'v, T: Element>(
-    case: &Case,
-    views: &'v [View<'v, T>],
-    close: impl Fn(T, T, &str),
-) where
+fn check<'v, T: Element>(case: &Case, views: &'v [View<'v, T>], close: impl Fn(T, T, &str))
+where
     ArrayView<'v>: From<View<'v, T>>,
 {
     let terms: Vec<(&[u32], View<'_, T>)> = (case.operands.iter().zip(views))
@@ -43,8 +40,9 @@ fn check<'v, T: Element>(
         let guard = T::ONE;
         let mut out = Laid::new(&shape, order, || guard);
         // SAFETY: the output owns its memory and these orders do not overlap.
-        let mut target =
-            unsafe { ViewMut::from_raw(out.data.as_mut_ptr().add(out.start), &shape, &out.strides) };
+        let mut target = unsafe {
+            ViewMut::from_raw(out.data.as_mut_ptr().add(out.start), &shape, &out.strides)
+        };
         einsum_into(&case.expression, &any, &mut target, &PlanOptions::default())
             .unwrap_or_else(|e| panic!("{case:?}: {e}"));
         for (&x, &y) in out.view().to_tensor().as_slice().iter().zip(&wanted) {
@@ -53,18 +51,21 @@ fn check<'v, T: Element>(
     }
 }
 
-fn floats<'v, T: Scalar>(seed: u64, count: usize, epsilon: f64)
+fn floats<'v, T: Scalar + 'v>(seed: u64, count: usize, epsilon: f64)
 where
     ArrayView<'v>: From<View<'v, T>>,
-    T: 'v,
 {
     let mut values = SplitMix64::new(seed);
     for case in cases(SEED, count) {
         let laid = operands(&case, || T::from_f64(values.centred(), values.centred()));
         // The views live as long as this test: leaking keeps lifetimes simple.
         let laid: &'v [Laid<T>] = Box::leak(laid.into_boxed_slice());
-        let views: &'v [View<'v, T>] =
-            Box::leak(laid.iter().map(Laid::view).collect::<Vec<_>>().into_boxed_slice());
+        let views: &'v [View<'v, T>] = Box::leak(
+            laid.iter()
+                .map(Laid::view)
+                .collect::<Vec<_>>()
+                .into_boxed_slice(),
+        );
         let terms = case.dims.iter().product::<usize>().max(1) as f64;
         // Every factor is at most √½ in magnitude.
         let tolerance = 8.0 * epsilon * terms * 0.71f64.powi(case.shapes.len() as i32);
@@ -97,8 +98,12 @@ fn integer_expressions_are_exact() {
     for case in cases(SEED, COUNT) {
         let laid = operands(&case, || values.next_u64() as i64);
         let laid: &'static [Laid<i64>] = Box::leak(laid.into_boxed_slice());
-        let views: &'static [View<'static, i64>] =
-            Box::leak(laid.iter().map(Laid::view).collect::<Vec<_>>().into_boxed_slice());
+        let views: &'static [View<'static, i64>] = Box::leak(
+            laid.iter()
+                .map(Laid::view)
+                .collect::<Vec<_>>()
+                .into_boxed_slice(),
+        );
         check(&case, views, |x, y, label| assert_eq!(x, y, "{label}"));
     }
 }

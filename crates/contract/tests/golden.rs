@@ -9,7 +9,10 @@ fn tensor(case: u64, number: u64, shape: &[usize]) -> Tensor<f64> {
 }
 
 fn close(found: f64, wanted: f64) {
-    assert!((found - wanted).abs() <= 1e-12 * wanted.abs().max(1e-3), "{found} is not {wanted}");
+    assert!(
+        (found - wanted).abs() <= 1e-12 * wanted.abs().max(1e-3),
+        "{found} is not {wanted}"
+    );
 }
 
 /// Shapes, then sum, first, last and sum of squares of the result.
@@ -26,7 +29,13 @@ fn check(case: u64, expression: &str, shapes: &[&[usize]], shape: &[usize], want
 }
 
 fn check_scalar(case: u64, expression: &str, shapes: &[&[usize]], wanted: f64) {
-    check(case, expression, shapes, &[], [wanted, wanted, wanted, wanted * wanted]);
+    check(
+        case,
+        expression,
+        shapes,
+        &[],
+        [wanted, wanted, wanted, wanted * wanted],
+    );
 }
 
 #[test]
@@ -42,7 +51,12 @@ fn case_2_hyperedge() {
         "ai,bi,ci,i->abc",
         &[&[2, 5], &[3, 5], &[4, 5], &[5]],
         &[2, 3, 4],
-        [0.00536779332631105, -0.00961157253529486, -0.00592961962098664, 0.00252835876817784],
+        [
+            0.00536779332631105,
+            -0.00961157253529486,
+            -0.00592961962098664,
+            0.00252835876817784,
+        ],
     );
 }
 
@@ -53,7 +67,12 @@ fn case_3_diagonal_input() {
         "iij,jk->ik",
         &[&[3, 3, 4], &[4, 5]],
         &[3, 5],
-        [0.221045123768098, 0.00869785343102937, 0.0970324839319811, 0.115607362388607],
+        [
+            0.221045123768098,
+            0.00869785343102937,
+            0.0970324839319811,
+            0.115607362388607,
+        ],
     );
 }
 
@@ -64,7 +83,12 @@ fn case_4_sums_of_their_own() {
         "ij,k->i",
         &[&[3, 4], &[5]],
         &[3],
-        [0.921899723515304, 0.476409754604375, -0.0818129309786252, 0.511707958189447],
+        [
+            0.921899723515304,
+            0.476409754604375,
+            -0.0818129309786252,
+            0.511707958189447,
+        ],
     );
 }
 
@@ -81,7 +105,12 @@ fn case_6_batch_wire() {
         "abx,bcx,cax,x->x",
         &[&[3, 4, 6], &[4, 2, 6], &[2, 3, 6], &[6]],
         &[6],
-        [0.0868392936172814, -0.00177577918336155, 0.0238451824851455, 0.00837339972115452],
+        [
+            0.0868392936172814,
+            -0.00177577918336155,
+            0.0238451824851455,
+            0.00837339972115452,
+        ],
     );
 }
 
@@ -92,7 +121,12 @@ fn case_7_repeated_operand_shape() {
         "ij,jk,kl,ij->il",
         &[&[3, 4], &[4, 5], &[5, 2], &[3, 4]],
         &[3, 2],
-        [0.0757100417553244, 0.0136247542849885, -0.0186796616264972, 0.00794767465183653],
+        [
+            0.0757100417553244,
+            0.0136247542849885,
+            -0.0186796616264972,
+            0.00794767465183653,
+        ],
     );
 }
 
@@ -103,7 +137,12 @@ fn case_8_embedded_diagonal() {
         "i,ij->iij",
         &[&[4], &[4, 3]],
         &[4, 4, 3],
-        [-0.0839487053473094, 0.0278352443269888, -0.112580479262591, 0.143410340338818],
+        [
+            -0.0839487053473094,
+            0.0278352443269888,
+            -0.112580479262591,
+            0.143410340338818,
+        ],
     );
 }
 
@@ -114,7 +153,12 @@ fn case_9_ellipsis() {
         "...ij,...jk->...ik",
         &[&[2, 1, 3, 4], &[5, 4, 2]],
         &[2, 5, 3, 2],
-        [2.56660970428939, -0.0630642777717548, 0.00876254461697194, 1.85429011254967],
+        [
+            2.56660970428939,
+            -0.0630642777717548,
+            0.00876254461697194,
+            1.85429011254967,
+        ],
     );
 }
 
@@ -156,7 +200,10 @@ fn case_11_norm_of_a_matrix_product_state() {
     }
     let expression = format!("{}->", terms.join(","));
     let result = einsum(&expression, &operands).unwrap();
-    close(result.typed::<f64>().unwrap().as_slice()[0], 0.386836563807936);
+    close(
+        result.typed::<f64>().unwrap().as_slice()[0],
+        0.386836563807936,
+    );
 }
 
 #[test]
@@ -164,7 +211,9 @@ fn case_13_a_value_no_float_holds() {
     let matrices: Vec<Array> = (0..400u64)
         .map(|k| tensor(13, k, &[2, 2]).map(|x| 1e-3 * x).into())
         .collect();
-    let terms: Vec<String> = (0..400).map(|k| format!("i{k} i{}", (k + 1) % 400)).collect();
+    let terms: Vec<String> = (0..400)
+        .map(|k| format!("i{k} i{}", (k + 1) % 400))
+        .collect();
     let expression = format!("{} ->", terms.join(", "));
     let operands: Vec<&Array> = matrices.iter().collect();
     let result = contract_log(&expression, &operands).unwrap();

@@ -34,7 +34,10 @@ fn wrong_expressions_name_the_place() {
         assert!(text.contains(part), "{expression}: {text}");
     }
     let text = message(einsum("ij,jk->ik", &[&a, &a]));
-    assert!(text.contains("operand 1") && text.contains("operand 2"), "{text}");
+    assert!(
+        text.contains("operand 1") && text.contains("operand 2"),
+        "{text}"
+    );
     assert!(text.contains('3') && text.contains('2'), "{text}");
     let none: [&Tensor<f64>; 0] = [];
     assert!(matches!(einsum("ij->i", &none), Err(Error::Diagram(_))));
@@ -52,10 +55,31 @@ fn too_large_results_are_refused_before_anything_is_allocated() {
 #[test]
 fn zero_operands_and_rank_zero() {
     let none: [&Tensor<f64>; 0] = [];
-    assert_eq!(einsum("->", &none).unwrap().typed::<f64>().unwrap().as_slice(), [1.0]);
+    assert_eq!(
+        einsum("->", &none)
+            .unwrap()
+            .typed::<f64>()
+            .unwrap()
+            .as_slice(),
+        [1.0]
+    );
     let (x, y) = (Tensor::scalar(3.0), Tensor::scalar(-2.0));
-    assert_eq!(einsum("->", &[&x]).unwrap().typed::<f64>().unwrap().as_slice(), [3.0]);
-    assert_eq!(einsum(",->", &[&x, &y]).unwrap().typed::<f64>().unwrap().as_slice(), [-6.0]);
+    assert_eq!(
+        einsum("->", &[&x])
+            .unwrap()
+            .typed::<f64>()
+            .unwrap()
+            .as_slice(),
+        [3.0]
+    );
+    assert_eq!(
+        einsum(",->", &[&x, &y])
+            .unwrap()
+            .typed::<f64>()
+            .unwrap()
+            .as_slice(),
+        [-6.0]
+    );
     let v = ones(&[3]);
     let scaled = einsum(",i->i", &[&x, &v]).unwrap();
     assert_eq!(scaled.typed::<f64>().unwrap().as_slice(), [3.0; 3]);
@@ -68,7 +92,14 @@ fn empty_wires() {
     let sum = einsum("ij,jk->ik", &[&a, &b]).unwrap();
     assert_eq!(sum.shape(), [2, 3]);
     assert_eq!(sum.typed::<f64>().unwrap().as_slice(), [0.0; 6]);
-    assert_eq!(einsum("ij->", &[&a]).unwrap().typed::<f64>().unwrap().as_slice(), [0.0]);
+    assert_eq!(
+        einsum("ij->", &[&a])
+            .unwrap()
+            .typed::<f64>()
+            .unwrap()
+            .as_slice(),
+        [0.0]
+    );
     assert_eq!(einsum("ij->ij", &[&a]).unwrap().shape(), [2, 0]);
     let c = ones(&[2, 4]);
     let three = einsum("ij,il,jk->lk", &[&a, &c, &b]).unwrap();
@@ -112,17 +143,25 @@ fn element_types_follow_numpy() {
     let i64s = Tensor::from_vec(vec![3i64, -4], &[2]).unwrap();
     let c128s = Tensor::from_vec(vec![c128::new(0.0, 1.0); 2], &[2]).unwrap();
     let dtype = |x: ArrayView<'_>, y: ArrayView<'_>| {
-        einsum_with("i,i->", &[x, y], &PlanOptions::default()).unwrap().dtype()
+        einsum_with("i,i->", &[x, y], &PlanOptions::default())
+            .unwrap()
+            .dtype()
     };
     assert_eq!(dtype((&f32s).into(), (&f64s).into()), DType::F64);
     assert_eq!(dtype((&f32s).into(), (&i64s).into()), DType::F64);
     assert_eq!(dtype((&i64s).into(), (&i64s).into()), DType::I64);
     assert_eq!(dtype((&f32s).into(), (&c128s).into()), DType::C128);
     let mixed = tensegrity_contract::einsum!("i,i,i->", &f32s, &i64s, &c128s).unwrap();
-    assert_eq!(mixed.typed::<c128>().unwrap().as_slice(), [c128::new(0.0, -5.0)]);
+    assert_eq!(
+        mixed.typed::<c128>().unwrap().as_slice(),
+        [c128::new(0.0, -5.0)]
+    );
     let wrapped = Tensor::from_vec(vec![i64::MAX, 2], &[2]).unwrap();
     let product = einsum_typed("i,i->", &[wrapped.view(), wrapped.view()]).unwrap();
-    assert_eq!(product.as_slice(), [i64::MAX.wrapping_mul(i64::MAX).wrapping_add(4)]);
+    assert_eq!(
+        product.as_slice(),
+        [i64::MAX.wrapping_mul(i64::MAX).wrapping_add(4)]
+    );
 }
 
 #[test]
@@ -142,8 +181,7 @@ fn outputs_are_checked() {
     assert!(matches!(error, Error::OutputShape { .. }), "{error}");
     // Complex into real, real into integers: refused; real into complex: converted.
     let z = Tensor::from_vec(vec![c128::new(0.0, 1.0); 6], &[2, 3]).unwrap();
-    let error =
-        einsum_into("ij->ij", &[(&z).into()], &mut right.view_mut(), &options).unwrap_err();
+    let error = einsum_into("ij->ij", &[(&z).into()], &mut right.view_mut(), &options).unwrap_err();
     assert!(matches!(error, Error::WrongDType { .. }), "{error}");
     let mut integers = Tensor::<i64>::zeros(&[2, 3]).unwrap();
     let error = einsum_into("ij->ij", &operand, &mut integers.view_mut(), &options).unwrap_err();
@@ -165,7 +203,13 @@ fn an_output_over_its_operand_is_computed_aside() {
             ViewMut::from_raw(pointer, &[3, 3], &[3, 1]),
         )
     };
-    einsum_into("ij->ji", &[operand.into()], &mut output, &PlanOptions::default()).unwrap();
+    einsum_into(
+        "ij->ji",
+        &[operand.into()],
+        &mut output,
+        &PlanOptions::default(),
+    )
+    .unwrap();
     assert_eq!(data, [0.0, 3.0, 6.0, 1.0, 4.0, 7.0, 2.0, 5.0, 8.0]);
 }
 
@@ -177,8 +221,18 @@ fn groups_merge_into_strided_outputs() {
     // SAFETY: eight elements two apart lie inside the vector.
     let mut output = unsafe { ViewMut::from_raw(data.as_mut_ptr(), &[8], &[2]) };
     let operands = [ArrayView::from(&a), ArrayView::from(&b)];
-    einsum_into("i j, j k -> (i k)", &operands, &mut output, &PlanOptions::default()).unwrap();
-    assert!(data.iter().enumerate().all(|(i, &x)| x == if i % 2 == 0 { 3.0 } else { 0.0 }));
+    einsum_into(
+        "i j, j k -> (i k)",
+        &operands,
+        &mut output,
+        &PlanOptions::default(),
+    )
+    .unwrap();
+    assert!(
+        data.iter()
+            .enumerate()
+            .all(|(i, &x)| x == if i % 2 == 0 { 3.0 } else { 0.0 })
+    );
 }
 
 #[test]
@@ -190,7 +244,10 @@ fn plans_refuse_other_shapes_and_counts() {
     let (a, b) = (ones(&[2, 3]), ones(&[3, 4]));
     assert!(plan.run(&[&a, &b]).is_ok());
     let error = plan.run(&[&a, &a]).unwrap_err();
-    assert!(matches!(error, Error::PlanShape { operand: 1, .. }), "{error}");
+    assert!(
+        matches!(error, Error::PlanShape { operand: 1, .. }),
+        "{error}"
+    );
     let error = plan.run(&[&a]).unwrap_err();
     assert!(matches!(error, Error::OperandCount { .. }), "{error}");
 }
@@ -203,8 +260,16 @@ fn programs_refuse_wrong_paths_and_layouts() {
     let compile = |path: &[(usize, usize)]| {
         Program::compile(&bound.network, path, &strides, &[5, 1], DType::F64)
     };
-    for path in [vec![(0, 1)], vec![(0, 1), (0, 2)], vec![(0, 9), (1, 2)], vec![(0, 0), (1, 2)]] {
-        assert!(matches!(compile(&path), Err(Error::InvalidPath(_))), "{path:?}");
+    for path in [
+        vec![(0, 1)],
+        vec![(0, 1), (0, 2)],
+        vec![(0, 9), (1, 2)],
+        vec![(0, 0), (1, 2)],
+    ] {
+        assert!(
+            matches!(compile(&path), Err(Error::InvalidPath(_))),
+            "{path:?}"
+        );
     }
     let program = compile(&[(0, 1), (3, 2)]).unwrap();
     let tensors = [ones(&[2, 3]), ones(&[3, 4]), ones(&[4, 5])];
@@ -213,11 +278,20 @@ fn programs_refuse_wrong_paths_and_layouts() {
     let mut transposed = views.clone();
     let square = ones(&[4, 3]);
     transposed[1] = square.view().permuted(&[1, 0]).unwrap();
-    assert!(matches!(program.run(&transposed), Err(Error::PlanShape { operand: 1, .. })));
-    assert!(matches!(program.run(&views[..2]), Err(Error::OperandCount { .. })));
+    assert!(matches!(
+        program.run(&transposed),
+        Err(Error::PlanShape { operand: 1, .. })
+    ));
+    assert!(matches!(
+        program.run(&views[..2]),
+        Err(Error::OperandCount { .. })
+    ));
     let singles: Vec<Tensor<f32>> = tensors.iter().map(|t| t.map(|x| x as f32)).collect();
     let singles: Vec<View<'_, f32>> = singles.iter().map(Tensor::view).collect();
-    assert!(matches!(program.run(&singles), Err(Error::WrongDType { .. })));
+    assert!(matches!(
+        program.run(&singles),
+        Err(Error::WrongDType { .. })
+    ));
 }
 
 #[test]
@@ -230,7 +304,10 @@ fn the_memory_limit_is_checked_before_running() {
     };
     let run = |bytes| einsum_with("ij,jk,kl->il", &operands, &limited(bytes));
     let error = run(1000).unwrap_err();
-    assert!(matches!(error, Error::MemoryBudget { limit: 1000, .. }), "{error}");
+    assert!(
+        matches!(error, Error::MemoryBudget { limit: 1000, .. }),
+        "{error}"
+    );
     assert!(run(1 << 20).is_ok());
 }
 
@@ -240,7 +317,10 @@ fn diagrams_want_their_arguments() {
     let wire = trace.wire(2);
     trace.input("A", 0, &[wire, wire]).unwrap();
     let options = PlanOptions::default();
-    assert!(matches!(run_diagram(&trace, &[], &options), Err(Error::OperandCount { .. })));
+    assert!(matches!(
+        run_diagram(&trace, &[], &options),
+        Err(Error::OperandCount { .. })
+    ));
     let wrong = ones(&[2, 3]);
     let error = run_diagram(&trace, &[(&wrong).into()], &options).unwrap_err();
     assert!(matches!(error, Error::PlanShape { .. }), "{error}");
@@ -258,7 +338,10 @@ fn exponents_of_zero_and_infinity() {
     assert_eq!(scaled.mantissa.typed::<f64>().unwrap().as_slice(), [0.0; 4]);
     let infinite = Tensor::full(&[2], f64::INFINITY).unwrap();
     let scaled = contract_log("i->", &[&infinite]).unwrap();
-    assert_eq!(scaled.mantissa.typed::<f64>().unwrap().as_slice(), [f64::INFINITY]);
+    assert_eq!(
+        scaled.mantissa.typed::<f64>().unwrap().as_slice(),
+        [f64::INFINITY]
+    );
     let tiny = Tensor::full(&[3, 3], 1e-25f32).unwrap();
     let scaled = contract_log("ij,jk,kl->", &[&tiny, &tiny, &tiny]).unwrap();
     let mantissa = f64::from(scaled.mantissa.typed::<f32>().unwrap().as_slice()[0]);
@@ -273,7 +356,7 @@ fn remembered_programs_are_for_one_layout() {
     for _ in 0..3 {
         let plain = einsum_typed("ij->ij", &[a.view()]).unwrap();
         assert_eq!(plain.as_slice(), [1.0, 2.0, 3.0, 4.0]);
-        let other = einsum_typed("ij->ij", &[turned.clone()]).unwrap();
+        let other = einsum_typed("ij->ij", std::slice::from_ref(&turned)).unwrap();
         assert_eq!(other.as_slice(), [1.0, 3.0, 2.0, 4.0]);
         let single = a.map(|x| x as f32);
         let single = einsum_typed("ij->ji", &[single.view()]).unwrap();

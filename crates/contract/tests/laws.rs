@@ -14,8 +14,14 @@ fn random<T: Scalar>(seed: u64, shape: &[usize]) -> Tensor<T> {
 fn distance<T: Scalar>(x: &Tensor<T>, y: &Tensor<T>) -> f64 {
     assert_eq!(x.shape(), y.shape());
     let pairs = x.as_slice().iter().zip(y.as_slice());
-    let gap = pairs.map(|(&x, &y)| x.sub(y).abs2().sqrt()).fold(0.0, f64::max);
-    let size = y.as_slice().iter().map(|y| y.abs2().sqrt()).fold(0.0, f64::max);
+    let gap = pairs
+        .map(|(&x, &y)| x.sub(y).abs2().sqrt())
+        .fold(0.0, f64::max);
+    let size = y
+        .as_slice()
+        .iter()
+        .map(|y| y.abs2().sqrt())
+        .fold(0.0, f64::max);
     gap / size.max(1e-300)
 }
 
@@ -166,7 +172,13 @@ fn counting_is_exact() {
         }
     }
     for taken in 0..states {
-        fill(0, width, taken, 0, &mut transfer[taken * states..(taken + 1) * states]);
+        fill(
+            0,
+            width,
+            taken,
+            0,
+            &mut transfer[taken * states..(taken + 1) * states],
+        );
     }
     let transfer = Tensor::from_vec(transfer, &[states, states]).unwrap();
     let end = Tensor::from_fn(&[states], |i| i64::from(i[0] == 0)).unwrap();
@@ -188,7 +200,9 @@ fn independent_sets_of_the_petersen_graph() {
     let terms: Vec<&[u32]> = edges.iter().map(|e| e.as_slice()).collect();
     let expression = Expression::from_ids(&terms, &[]).unwrap();
     let shapes: Vec<&[usize]> = edges.iter().map(|_| [2usize, 2].as_slice()).collect();
-    let plan = Einsum::from(expression).plan(&shapes, &PlanOptions::default()).unwrap();
+    let plan = Einsum::from(expression)
+        .plan(&shapes, &PlanOptions::default())
+        .unwrap();
     let operands: Vec<View<'_, i64>> = edges.iter().map(|_| edge.view()).collect();
     assert_eq!(plan.run_typed(&operands).unwrap().as_slice(), [76]);
 }
@@ -201,7 +215,8 @@ fn diagrams_run_as_their_definition() {
     d.input("A", 0, &[i, j, j]).unwrap();
     let b = d.input("B", 1, &[j, k]).unwrap();
     d.set_conj(b, true);
-    d.generator(Generator::LeviCivita { n: 3 }, &[k, l, i]).unwrap();
+    d.generator(Generator::LeviCivita { n: 3 }, &[k, l, i])
+        .unwrap();
     d.set_cod(&[i, l]).unwrap();
     d.set_dom(&[k]).unwrap();
     let a: Array = random::<c128>(1, &[3, 3, 3]).into();
@@ -215,7 +230,10 @@ fn diagrams_run_as_their_definition() {
 #[test]
 fn plans_outlive_their_expression() {
     let shapes: [&[usize]; 3] = [&[2, 3], &[3, 4], &[4, 2]];
-    let bound = Expression::parse("ij,jk,ki->").unwrap().bind(&shapes).unwrap();
+    let bound = Expression::parse("ij,jk,ki->")
+        .unwrap()
+        .bind(&shapes)
+        .unwrap();
     let plan = Plan::new(&bound.network, &PlanOptions::default()).unwrap();
     let again = Plan::from_json(&plan.to_json()).unwrap();
     assert_eq!(again.pairs(), plan.pairs());

@@ -14,9 +14,9 @@ use super::sums::Sums;
 /// Strips of at least this many bytes are computed segment by segment.
 const STREAM_BYTES: usize = 8 << 10;
 /// Bytes of a segment of the result.
-const SEGMENT_BYTES: usize = 16 << 10;
+const SEGMENT_BYTES: usize = 256 << 10;
 /// Terms summed in one pass over a segment.
-const STREAMS: usize = 8;
+const STREAMS: usize = 4;
 
 /// How an operand moves along the SIMD index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,12 @@ impl Across {
     /// Every offset of the loops is inside the tensors; nothing else touches `c`.
     pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
         let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        Arch::new().dispatch(Run { plan: self, a, b, c });
+        Arch::new().dispatch(Run {
+            plan: self,
+            a,
+            b,
+            c,
+        });
     }
 }
 
@@ -164,9 +169,9 @@ impl<T: Lane> Run<'_, T> {
 }
 
 impl<T: Lane> Strip<T> {
-    /// A long strip, in segments of the result that stay in the first cache
-    /// and a few summed terms at a time: each term is then read as one long
-    /// run, which prefetchers follow, and not by a few lines of every page.
+    /// A long strip, a few summed terms at a time: each term is then read as
+    /// one long run, which prefetchers follow, and not by a few lines of every
+    /// page. Segments keep the result in the second cache meanwhile.
     #[inline(always)]
     unsafe fn stream<S: Simd, const A: u8, const B: u8>(
         mut self,
@@ -181,7 +186,10 @@ impl<T: Lane> Strip<T> {
             let mut first = self.first;
             for terms in table.chunks(STREAMS) {
                 let part = Strip {
-                    inner: Loop { length, ..self.inner },
+                    inner: Loop {
+                        length,
+                        ..self.inner
+                    },
                     first,
                     ..self
                 };
@@ -228,13 +236,19 @@ impl<T: Lane> Strip<T> {
     ) {
         let lanes = T::lanes::<S>();
         let step = lanes as isize;
-        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        let Loop {
+            a: sa,
+            b: sb,
+            c: sc,
+            ..
+        } = self.inner;
         // SAFETY: W·lanes elements are left on every tensor, at every table entry.
         unsafe {
             let mut sum = [T::splat(simd, T::ZERO); W];
             if !self.first {
                 for w in 0..W {
-                    sum[w] = fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
+                    sum[w] =
+                        fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
                 }
             }
             for &(ka, kb) in table {
@@ -247,7 +261,13 @@ impl<T: Lane> Strip<T> {
                 }
             }
             for w in 0..W {
-                put(simd, self.c.offset(w as isize * step * sc), sc, lanes, sum[w]);
+                put(
+                    simd,
+                    self.c.offset(w as isize * step * sc),
+                    sc,
+                    lanes,
+                    sum[w],
+                );
             }
             self.advance(W as isize * step);
         }
@@ -261,7 +281,12 @@ impl<T: Lane> Strip<T> {
         table: &[(isize, isize)],
         count: usize,
     ) {
-        let Loop { a: sa, b: sb, c: sc, .. } = self.inner;
+        let Loop {
+            a: sa,
+            b: sb,
+            c: sc,
+            ..
+        } = self.inner;
         // SAFETY: `count` elements are left on every tensor, at every table entry.
         unsafe {
             let mut sum = T::splat(simd, T::ZERO);

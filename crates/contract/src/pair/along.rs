@@ -63,7 +63,12 @@ impl Along {
     /// Every offset of the loops is inside the tensors; nothing else touches `c`.
     pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
         let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        Arch::new().dispatch(Run { plan: self, a, b, c });
+        Arch::new().dispatch(Run {
+            plan: self,
+            a,
+            b,
+            c,
+        });
     }
 }
 
@@ -151,14 +156,22 @@ unsafe fn runs<T: Lane, S: Simd, const MODE: u8>(
             while i + W * lanes <= count {
                 for w in 0..W {
                     let at = i + w * lanes;
-                    let x = if MODE == UNIT { T::load::<S>(a.add(at)) } else { fixed };
+                    let x = if MODE == UNIT {
+                        T::load::<S>(a.add(at))
+                    } else {
+                        fixed
+                    };
                     sums[w] = T::mul_add(simd, x, T::load::<S>(b.add(at)), sums[w]);
                 }
                 i += W * lanes;
             }
             let mut w = 0;
             while i + lanes <= count {
-                let x = if MODE == UNIT { T::load::<S>(a.add(i)) } else { fixed };
+                let x = if MODE == UNIT {
+                    T::load::<S>(a.add(i))
+                } else {
+                    fixed
+                };
                 sums[w] = T::mul_add(simd, x, T::load::<S>(b.add(i)), sums[w]);
                 w += 1;
                 i += lanes;

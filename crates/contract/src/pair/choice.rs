@@ -193,7 +193,11 @@ impl Machine {
         let products = kept * volume(&problem.summed()) as f64;
         // Up to the size of the first cache one product follows the other;
         // beyond, strides that no prefetcher follows cost what memory costs.
-        let far = if problem.bytes(self.size) > NEAREST { 6.0 } else { 1.3 };
+        let far = if problem.bytes(self.size) > NEAREST {
+            6.0
+        } else {
+            1.3
+        };
         20.0 + kept * 6.0 + products * far * self.multiply + self.stream(&Elements::of(problem))
     }
 
@@ -232,7 +236,11 @@ impl Machine {
                     + self.touch(l.b, elements.b, total / elements.b as f64);
                 let unit = |s: isize| matches!(s, 0 | 1);
                 // Gathered sums are scalar.
-                let scalar = if unit(l.a) && unit(l.b) { 0.0 } else { self.lanes };
+                let scalar = if unit(l.a) && unit(l.b) {
+                    0.0
+                } else {
+                    self.lanes
+                };
                 let work = (self.lanes * read).max(0.5) + 0.5 * self.multiply + scalar;
                 let cycles = 80.0 + kept * (30.0 + others * (4.0 + vectors * work));
                 (at, cycles + self.stream(&elements))
@@ -246,7 +254,11 @@ impl Machine {
         let (batch, m, n) = (batch as f64, m as f64, n as f64);
         let products = batch * m * n * k / self.lanes * (1.0 + 0.5 * self.multiply);
         let moved = batch * plan.buffered() as f64 * 2.0;
-        self.stream(&Elements::of(problem)) + products + moved + plan.chunks() as f64 * (250.0 + m * n * 20.0) + 100.0
+        self.stream(&Elements::of(problem))
+            + products
+            + moved
+            + plan.chunks() as f64 * (250.0 + m * n * 20.0)
+            + 100.0
     }
 
     pub fn packed(self, problem: &Problem) -> f64 {

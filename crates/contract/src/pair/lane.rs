@@ -78,12 +78,7 @@ macro_rules! lane {
                 unsafe { simd.$load(mask, from) }
             }
             #[inline(always)]
-            unsafe fn store_part<S: Simd>(
-                simd: S,
-                to: *mut Self,
-                count: usize,
-                value: S::$vector,
-            ) {
+            unsafe fn store_part<S: Simd>(simd: S, to: *mut Self, count: usize, value: S::$vector) {
                 let words = count * (size_of::<Self>() / size_of::<$word>());
                 let mask = MemMask::new(simd.$mask(0, words as $word).mask());
                 // SAFETY: the caller's; masked lanes are not written.

@@ -12,7 +12,7 @@ pub(crate) struct Loop {
 }
 
 /// A nest of loops, outermost first.
-pub(crate) type Loops = SmallVec<[Loop; 6]>;
+pub(crate) type Loops = SmallVec<[Loop; 4]>;
 
 /// Number of iterations of a nest.
 pub(crate) fn volume(loops: &[Loop]) -> usize {
@@ -176,7 +176,9 @@ mod tests {
 
     fn nest() -> Loops {
         let l = |length, a, b, c| Loop { length, a, b, c };
-        [l(2, 12, 0, 6), l(3, -4, 7, 2), l(2, 1, 9, 0)].into_iter().collect()
+        [l(2, 12, 0, 6), l(3, -4, 7, 2), l(2, 1, 9, 0)]
+            .into_iter()
+            .collect()
     }
 
     #[test]
@@ -204,9 +206,14 @@ mod tests {
     #[test]
     fn coalescing_visits_the_same_offsets() {
         let l = |length, a, b, c| Loop { length, a, b, c };
-        let mut loops: Loops = [l(5, 1, 2, 0), l(1, 99, 3, 3), l(4, 30, 60, 0), l(6, 5, 10, 0)]
-            .into_iter()
-            .collect();
+        let mut loops: Loops = [
+            l(5, 1, 2, 0),
+            l(1, 99, 3, 3),
+            l(4, 30, 60, 0),
+            l(6, 5, 10, 0),
+        ]
+        .into_iter()
+        .collect();
         let mut before = walk(&loops);
         coalesce(&mut loops);
         assert_eq!(loops.as_slice(), [l(120, 1, 2, 0)]);

@@ -143,7 +143,12 @@ impl Matrix {
     /// Batch, rows, columns and depth of one call.
     pub fn sizes(&self) -> [usize; 4] {
         let batch = self.batch.map_or(1, |l| l.length);
-        [batch, self.rows.length, self.columns.length, self.depth.length]
+        [
+            batch,
+            self.rows.length,
+            self.columns.length,
+            self.depth.length,
+        ]
     }
 
     /// # Safety
@@ -231,7 +236,11 @@ fn dense(problem: &mut Problem, operand: Operand) -> Copy {
         copy.strides.push(l.stride(operand));
     }
     let mut step = 1;
-    for l in nests.iter_mut().rev().flat_map(|nest| nest.iter_mut().rev()) {
+    for l in nests
+        .iter_mut()
+        .rev()
+        .flat_map(|nest| nest.iter_mut().rev())
+    {
         match operand {
             Operand::A => l.a = step,
             Operand::B => l.b = step,

@@ -112,7 +112,10 @@ unsafe fn write_vectors<T: Lane, S: Simd, const V: usize, const N: usize>(
             let count = rows.saturating_sub(v * lanes).min(lanes);
             // SAFETY: the caller's: rows are neighbours from the first on.
             unsafe {
-                let to = target.c.offset(target.rows[0] + target.columns[n]).add(v * lanes);
+                let to = target
+                    .c
+                    .offset(target.rows[0] + target.columns[n])
+                    .add(v * lanes);
                 if count == lanes {
                     let mut value = sums[n][v];
                     if target.accumulate {

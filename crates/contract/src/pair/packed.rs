@@ -44,7 +44,9 @@ impl Packed {
         };
         let unit = |operand| {
             let mut loops = (problem.kept().into_iter()).chain(problem.summed());
-            loops.any(|l| l.stride(operand).abs() == 1).then_some(operand)
+            loops
+                .any(|l| l.stride(operand).abs() == 1)
+                .then_some(operand)
         };
         let (mut rows, mut columns) = (problem.left.clone(), problem.right.clone());
         let mut depth = problem.summed();
@@ -87,7 +89,12 @@ impl Packed {
     /// Every offset of the loops is inside the tensors; nothing else touches `c`.
     pub unsafe fn run<T: Lane>(&self, a: *const T, b: *const T, c: *mut T) {
         let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        Arch::new().dispatch(Run { plan: self, a, b, c });
+        Arch::new().dispatch(Run {
+            plan: self,
+            a,
+            b,
+            c,
+        });
     }
 }
 
@@ -112,9 +119,7 @@ fn rows_on_the_right(problem: &Problem) -> bool {
 fn arrange(loops: &mut Loops, [first, second]: [Option<Operand>; 2]) -> usize {
     let stride = |l: &Loop, operand: Option<Operand>| operand.map_or(0, |o| l.stride(o).abs());
     loops.sort_by_key(|l| std::cmp::Reverse(stride(l, first).saturating_add(stride(l, second))));
-    let position = |loops: &Loops, operand| {
-        loops.iter().position(|l| operand_is_unit(l, operand))
-    };
+    let position = |loops: &Loops, operand| loops.iter().position(|l| operand_is_unit(l, operand));
     let (x, y) = (position(loops, first), position(loops, second));
     let Some(x) = x.or(y) else {
         return 1;
@@ -144,7 +149,9 @@ fn cut(l: Loop, low: usize, high: usize) -> (Loop, Loop) {
     let inner = if l.length <= high {
         l.length
     } else {
-        (low..=high).find(|&d| l.length % d == 0).unwrap_or(l.length)
+        (low..=high)
+            .find(|&d| l.length.is_multiple_of(d))
+            .unwrap_or(l.length)
     };
     let step = inner as isize;
     let outer = Loop {
@@ -248,11 +255,18 @@ impl<T: Lane> WithSimd for Run<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let plan = self.plan;
-        let (m, n, k) = (volume(&plan.rows), volume(&plan.columns), volume(&plan.depth));
+        let (m, n, k) = (
+            volume(&plan.rows),
+            volume(&plan.columns),
+            volume(&plan.depth),
+        );
         let blocks = Blocks::new::<T, S>(plan, m, n, k);
         let mut rows = Table::new(&plan.rows, [Operand::A, Operand::C], blocks.rows.min(m));
-        let mut columns =
-            Table::new(&plan.columns, [Operand::B, Operand::C], blocks.columns.min(n));
+        let mut columns = Table::new(
+            &plan.columns,
+            [Operand::B, Operand::C],
+            blocks.columns.min(n),
+        );
         let mut depth = Table::new(&plan.depth, [Operand::A, Operand::B], blocks.depth);
         let packed_a = Scratch::<T>::new(blocks.rows * blocks.depth);
         let packed_b = Scratch::<T>::new(blocks.columns * blocks.depth);
@@ -278,7 +292,10 @@ impl<T: Lane> WithSimd for Run<'_, T> {
                         // SAFETY: as above.
                         unsafe {
                             pack_rows(simd, packed_a.as_ptr(), a, rows.half(0), depth.half(0));
-                            let panels = (packed_a.as_ptr().cast_const(), packed_b.as_ptr().cast_const());
+                            let panels = (
+                                packed_a.as_ptr().cast_const(),
+                                packed_b.as_ptr().cast_const(),
+                            );
                             let size = depth.loaded.1;
                             multiply(simd, panels, size, c, rows.half(1), columns.half(1), p > 0);
                         }

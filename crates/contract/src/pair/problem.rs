@@ -176,7 +176,10 @@ impl Problem {
         let (a, b) = (volume(&self.left_sum), volume(&self.right_sum));
         let elements = [[batch, m, k, a], [batch, n, k, b], [batch, m, n, 1]];
         let count = |e: [usize; 4]| e.into_iter().fold(size, usize::saturating_mul);
-        elements.map(count).into_iter().fold(0, usize::saturating_add)
+        elements
+            .map(count)
+            .into_iter()
+            .fold(0, usize::saturating_add)
     }
 
     /// The problem with the operands exchanged.
@@ -202,9 +205,13 @@ impl Problem {
 
     /// The loops that are summed over.
     pub fn summed(&self) -> Loops {
-        (self.contracted.iter().chain(&self.left_sum).chain(&self.right_sum))
-            .copied()
-            .collect()
+        (self
+            .contracted
+            .iter()
+            .chain(&self.left_sum)
+            .chain(&self.right_sum))
+        .copied()
+        .collect()
     }
 }
 
@@ -224,7 +231,12 @@ mod tests {
     #[test]
     fn every_class_is_found() {
         // batch 0, left 1, right 2, contracted 3, left sum 4, right sum 5, broadcast 6
-        let p = problem(&[0, 1, 3, 4], &[0, 2, 3, 5], &[0, 1, 2, 6], &[2, 3, 4, 5, 6, 7, 8]);
+        let p = problem(
+            &[0, 1, 3, 4],
+            &[0, 2, 3, 5],
+            &[0, 1, 2, 6],
+            &[2, 3, 4, 5, 6, 7, 8],
+        );
         assert_eq!(p.sizes(), [2, 3, 4, 5]);
         assert_eq!((volume(&p.left_sum), volume(&p.right_sum)), (6, 7));
         assert_eq!(volume(&p.broadcast), 8);
@@ -252,6 +264,9 @@ mod tests {
     #[test]
     fn empty_wires_are_noticed() {
         assert_eq!(problem(&[0, 1], &[1], &[0], &[2, 0]).extent, Extent::Zero);
-        assert_eq!(problem(&[0, 1], &[1], &[0], &[0, 0]).extent, Extent::Nothing);
+        assert_eq!(
+            problem(&[0, 1], &[1], &[0], &[0, 0]).extent,
+            Extent::Nothing
+        );
     }
 }

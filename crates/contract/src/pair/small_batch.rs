@@ -145,7 +145,7 @@ impl SmallBatch {
             .map(|(part, offsets)| {
                 let mut piece = self.clone();
                 piece.lane = part;
-                if part.length % self.chunk == 0 {
+                if part.length.is_multiple_of(self.chunk) {
                     piece.rest = None;
                 }
                 (piece, offsets)
@@ -258,7 +258,10 @@ impl<T: Lane, const GATHER: bool> Transposition<'_, T, GATHER> {
             // SAFETY: the caller's.
             *line = unsafe {
                 if GATHER {
-                    tensor.offset(i as isize * item_step).cast::<[T; BLOCK]>().read()
+                    tensor
+                        .offset(i as isize * item_step)
+                        .cast::<[T; BLOCK]>()
+                        .read()
                 } else {
                     buffer.add(i * row_step).cast::<[T; BLOCK]>().read()
                 }
@@ -275,7 +278,10 @@ impl<T: Lane, const GATHER: bool> Transposition<'_, T, GATHER> {
                 if GATHER {
                     buffer.add(i * row_step).cast::<[T; BLOCK]>().write(*line);
                 } else {
-                    tensor.offset(i as isize * item_step).cast::<[T; BLOCK]>().write(*line);
+                    tensor
+                        .offset(i as isize * item_step)
+                        .cast::<[T; BLOCK]>()
+                        .write(*line);
                 }
             }
         }

@@ -93,12 +93,7 @@ mod tests {
 
     #[test]
     fn blocks_cover_every_iteration_in_order() {
-        let l = |length, a, b| Loop {
-            length,
-            a,
-            b,
-            c: 0,
-        };
+        let l = |length, a, b| Loop { length, a, b, c: 0 };
         for loops in [
             vec![],
             vec![l(3, 10, 1), l(4, 1, 5)],

@@ -58,11 +58,18 @@ fn case(draw: &mut Draw) -> Case {
             term.insert(at, wire);
         }
     }
-    let broadcast = if draw.chance(25) { 1 + draw.below(2) } else { 0 };
+    let broadcast = if draw.chance(25) {
+        1 + draw.below(2)
+    } else {
+        0
+    };
     for _ in 0..broadcast {
         dims.push(draw.pick(&[1, 2, 3]));
     }
-    let with_ellipsis: Vec<bool> = terms.iter().map(|_| broadcast > 0 && draw.chance(70)).collect();
+    let with_ellipsis: Vec<bool> = terms
+        .iter()
+        .map(|_| broadcast > 0 && draw.chance(70))
+        .collect();
     render(draw, named, dims, &terms, broadcast, &with_ellipsis)
 }
 
@@ -102,7 +109,9 @@ fn render(
     // A broadcast wire is as long as its longest axis.
     for wire in named..named + broadcast {
         let lengths = operands.iter().zip(&shapes).flat_map(|(wires, shape)| {
-            (wires.iter().zip(shape)).filter(|(w, _)| **w as usize == wire).map(|(_, &n)| n)
+            (wires.iter().zip(shape))
+                .filter(|(w, _)| **w as usize == wire)
+                .map(|(_, &n)| n)
         });
         dims[wire] = lengths.max().unwrap_or(1);
     }
@@ -113,10 +122,16 @@ fn render(
     let mut text = texts.join(",");
     let mut numpy = true;
     if draw.chance(25) {
-        output = if ellipsis { stretched.collect() } else { Vec::new() };
+        output = if ellipsis {
+            stretched.collect()
+        } else {
+            Vec::new()
+        };
         output.extend((0..named as u32).filter(|&w| uses(w) == 1));
     } else {
-        output = (0..named as u32).filter(|&w| uses(w) > 0 && draw.chance(50)).collect();
+        output = (0..named as u32)
+            .filter(|&w| uses(w) > 0 && draw.chance(50))
+            .collect();
         for i in (1..output.len()).rev() {
             let j = draw.below(i + 1);
             output.swap(i, j);

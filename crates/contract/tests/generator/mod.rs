@@ -84,7 +84,13 @@ impl<T: Element> Laid<T> {
 
     pub fn view(&self) -> View<'_, T> {
         // SAFETY: `new` allocates every element the strides reach.
-        unsafe { View::from_raw(self.data.as_ptr().add(self.start), &self.shape, &self.strides) }
+        unsafe {
+            View::from_raw(
+                self.data.as_ptr().add(self.start),
+                &self.shape,
+                &self.strides,
+            )
+        }
     }
 }
 
@@ -104,7 +110,11 @@ pub fn brute_force<T: Element>(
         for (wires, view) in operands {
             let mut offset = 0;
             for (axis, &w) in wires.iter().enumerate() {
-                let at = if view.shape()[axis] == 1 { 0 } else { index[w as usize] };
+                let at = if view.shape()[axis] == 1 {
+                    0
+                } else {
+                    index[w as usize]
+                };
                 assert!(at < view.shape()[axis]);
                 offset += at as isize * view.strides()[axis];
             }
