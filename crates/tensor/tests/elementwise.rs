@@ -83,7 +83,7 @@ fn check<T: Scalar>(shape: &[usize], seed: u64, expr: &Expr, f: impl Fn(T, T, T)
         Random::<T>::new(seed ^ 2, shape, true),
     );
     let copy = full.view().to_tensor();
-    let a = operand(&full.view(), &copy, seed % 2 == 0);
+    let a = operand(&full.view(), &copy, seed.is_multiple_of(2));
     let (b, c) = (b.view(), c.view());
     let expected: Vec<T> = (elements(&a, shape).into_iter())
         .zip(elements(&b, shape))
@@ -125,6 +125,14 @@ proptest! {
         check::<f32>(&shape, seed, &expr, |a, b, c| (a * b + a) / 2.0 + c);
         check::<c64>(&shape, seed, &expr, |a, b, c| (a * b + a) / c64::new(2.0, 0.0) + c.conj());
         check::<c128>(&shape, seed, &expr, |a, b, c| (a * b + a) / c128::new(2.0, 0.0) + c.conj());
+    }
+
+    #[test]
+    fn products_used_twice_and_on_either_side_of_a_sum(shape in shapes(), seed: u64) {
+        let product = input(0) * input(1);
+        let expr = (product.clone() + product * input(2)) - (input(2) - input(0) * input(2));
+        check::<f64>(&shape, seed, &expr, |a, b, c| (a * b + (a * b) * c) - (c - a * c));
+        check::<c64>(&shape, seed, &expr, |a, b, c| (a * b + (a * b) * c) - (c - a * c));
     }
 
     #[test]
@@ -199,7 +207,7 @@ fn check_reductions<T: tensegrity_tensor::Real>(
     let full = Random::<T>::new(seed, shape, false);
     let other = Random::<T>::new(seed ^ 1, shape, true);
     let copy = full.view().to_tensor();
-    let a = operand(&full.view(), &copy, seed % 2 == 0);
+    let a = operand(&full.view(), &copy, seed.is_multiple_of(2));
     let b = other.view();
     let expr = input(0) * input(1);
     let inputs = [(&a).into(), (&b).into()];

@@ -17,9 +17,13 @@ pub(super) enum Fold {
 pub(super) enum Totals {
     /// Sum and what its roundings lost (Neumaier), maximum and nothing, or
     /// maximum m and Σ exp(x − m).
-    Real { first: Vec<f64>, second: Vec<f64> },
-    /// Wrapping sums, or extrema.
-    Integer(Vec<i64>),
+    Real {
+        start: f64,
+        first: Vec<f64>,
+        second: Vec<f64>,
+    },
+    /// The start, and wrapping sums or extrema.
+    Integer(i64, Vec<i64>),
 }
 
 /// Values as `[outer, middle, inner]`, row-major; the middle axis is folded.
@@ -31,17 +35,17 @@ pub(super) struct Extent3 {
 }
 
 impl Totals {
-    /// Totals of no values.
-    pub fn empty(fold: Fold, integer: bool, count: usize) -> Self {
+    /// Totals of no values; as many as the first tile has results.
+    pub fn empty(fold: Fold, integer: bool) -> Self {
         if integer {
-            return Totals::Integer(vec![
+            return Totals::Integer(
                 match fold {
                     Fold::Max => i64::MIN,
                     Fold::Min => i64::MAX,
                     Fold::Sum | Fold::LogSumExp => 0,
-                };
-                count
-            ]);
+                },
+                Vec::new(),
+            );
         }
         let first = match fold {
             Fold::Sum => 0.0,
@@ -49,8 +53,24 @@ impl Totals {
             Fold::Min => f64::INFINITY,
         };
         Totals::Real {
-            first: vec![first; count],
-            second: vec![0.0; count],
+            start: first,
+            first: Vec::new(),
+            second: Vec::new(),
+        }
+    }
+
+    /// Makes room for `count` results.
+    fn grow(&mut self, count: usize) {
+        match self {
+            Totals::Real {
+                start,
+                first,
+                second,
+            } => {
+                first.resize(count, *start);
+                second.resize(count, 0.0);
+            }
+            Totals::Integer(start, totals) => totals.resize(count, *start),
         }
     }
 
@@ -60,8 +80,9 @@ impl Totals {
     /// `values` is valid for the extent, in elements of `f64` or `i64`.
     pub unsafe fn add(&mut self, level: Level, fold: Fold, values: *const u8, extent: Extent3) {
         let length = extent.outer * extent.middle * extent.inner;
+        self.grow(extent.outer * extent.inner);
         match self {
-            Totals::Real { first, second } => level.run(RealFold {
+            Totals::Real { first, second, .. } => level.run(RealFold {
                 fold,
                 extent,
                 // SAFETY: the caller's contract.
@@ -69,7 +90,7 @@ impl Totals {
                 first: &mut first[..extent.outer * extent.inner],
                 second: &mut second[..extent.outer * extent.inner],
             }),
-            Totals::Integer(totals) => {
+            Totals::Integer(_, totals) => {
                 // SAFETY: the caller's contract.
                 let values: &[i64] = unsafe { std::slice::from_raw_parts(values.cast(), length) };
                 let plane = extent.middle * extent.inner;
@@ -87,14 +108,15 @@ impl Totals {
     /// Adds the totals of other values.
     pub fn merge(&mut self, fold: Fold, other: &Totals) {
         match (self, other) {
-            (Totals::Integer(ours), Totals::Integer(theirs)) => {
+            (Totals::Integer(_, ours), Totals::Integer(_, theirs)) => {
                 combine_integers(fold, ours, theirs);
             }
             (
-                Totals::Real { first, second },
+                Totals::Real { first, second, .. },
                 Totals::Real {
                     first: other_first,
                     second: other_second,
+                    ..
                 },
             ) => {
                 let theirs = other_first.iter().zip(other_second);
@@ -120,12 +142,14 @@ impl Totals {
         }
     }
 
-    /// The results of real totals.
-    pub fn finish(self, fold: Fold) -> Vec<f64> {
-        let Totals::Real { mut first, second } = self else {
-            unreachable!("asked of real totals only");
+    /// The `count` results, which live as long as the totals.
+    pub fn finish(&mut self, fold: Fold, count: usize) -> *const u8 {
+        self.grow(count);
+        let (first, second) = match self {
+            Totals::Real { first, second, .. } => (first, second),
+            Totals::Integer(_, totals) => return totals.as_ptr().cast(),
         };
-        for (a, b) in first.iter_mut().zip(second) {
+        for (a, &b) in first.iter_mut().zip(second.iter()) {
             *a = match fold {
                 // What an infinite sum lost is not a number.
                 Fold::Sum if a.is_finite() => *a + b,
@@ -133,7 +157,7 @@ impl Totals {
                 _ => *a,
             };
         }
-        first
+        first.as_ptr().cast()
     }
 }
 

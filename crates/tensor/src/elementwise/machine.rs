@@ -9,11 +9,15 @@ use super::space::{Space, Tile};
 use crate::permute::{StridedCopy, copy_bytes};
 use crate::{DType, row_major};
 
-/// A cache line of scratch memory.
+/// A page of scratch memory.
+///
+/// Tiles start on pages because large inputs nearly do: a store whose address
+/// agrees with that of a later load in the low twelve bits delays the load,
+/// and tiles that run in step with the inputs never are in that position.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
+#[repr(align(4096))]
 #[allow(dead_code)]
-struct Line([MaybeUninit<u8>; 64]);
+struct Page([MaybeUninit<u8>; 4096]);
 
 /// Bytes of the largest element.
 const WIDEST: usize = 16;
@@ -24,9 +28,9 @@ pub(super) struct Machine<'a> {
     inputs: &'a [Operand<'a>],
     space: &'a Space,
     level: Level,
-    memory: Vec<Line>,
-    /// Lines of a scratch tile.
-    lines: usize,
+    memory: Vec<Page>,
+    /// Pages of a scratch tile.
+    pages: usize,
     /// Offset and length of what lies packed, for every input.
     packed: Vec<Option<(isize, usize)>>,
     pointers: Vec<*const u8>,
@@ -35,7 +39,7 @@ pub(super) struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// A machine for `program`, whose inputs are the first operands of `space`.
     pub fn new(program: &'a Program, inputs: &'a [Operand<'a>], space: &'a Space) -> Self {
-        let lines = (space.largest().max(1) * WIDEST).div_ceil(size_of::<Line>());
+        let pages = (space.largest().max(1) * WIDEST).div_ceil(size_of::<Page>());
         // Scratch tiles, constants, packed inputs, and one for the result.
         let tiles = program.scratches + program.constants.len() + inputs.len() + 1;
         let mut machine = Self {
@@ -43,8 +47,8 @@ impl<'a> Machine<'a> {
             inputs,
             space,
             level: Level::detect(),
-            memory: vec![Line([MaybeUninit::uninit(); 64]); tiles * lines],
-            lines,
+            memory: vec![Page([MaybeUninit::uninit(); 4096]); tiles * pages],
+            pages,
             packed: vec![None; inputs.len()],
             pointers: vec![std::ptr::null(); inputs.len()],
         };
@@ -58,7 +62,7 @@ impl<'a> Machine<'a> {
 
     /// Address of tile `number` of the scratch memory.
     fn tile(&mut self, number: usize) -> *mut u8 {
-        self.memory[number * self.lines..].as_mut_ptr().cast()
+        self.memory[number * self.pages..].as_mut_ptr().cast()
     }
 
     /// A tile the result may be written to.

@@ -54,9 +54,19 @@ enum Place {
     Step(usize),
 }
 
+/// A step before scratch tiles are assigned.
+struct Draft {
+    micro: Micro,
+    places: SmallVec<[Place; 3]>,
+    /// The operation and its type, for steps that may join a neighbour.
+    binary: Option<(Binary, DType)>,
+    /// Whether it became part of another step.
+    joined: bool,
+}
+
 #[derive(Default)]
 struct Compiler {
-    steps: Vec<(Micro, SmallVec<[Place; 3]>)>,
+    steps: Vec<Draft>,
     casts: Vec<(Typed, Typed)>,
     constants: Vec<(DType, f64, f64)>,
 }
@@ -163,7 +173,12 @@ impl Compiler {
         }
         let (micro, dtype) =
             micro::binary(op, a.dtype).ok_or_else(|| unsupported(binary_name(op), a.dtype))?;
-        Ok(self.push(micro, &[a, b], dtype))
+        let operand_type = a.dtype;
+        let result = self.push(micro, &[a, b], dtype);
+        if let Some(step) = self.steps.last_mut() {
+            step.binary = Some((op, operand_type));
+        }
+        Ok(result)
     }
 
     /// The operands in their common type.
@@ -238,20 +253,61 @@ impl Compiler {
 
     fn push(&mut self, micro: Micro, operands: &[Typed], dtype: DType) -> Typed {
         let places = operands.iter().map(|operand| operand.place).collect();
-        self.steps.push((micro, places));
+        self.steps.push(Draft {
+            micro,
+            places,
+            binary: None,
+            joined: false,
+        });
         Typed {
             place: Place::Step(self.steps.len() - 1),
             dtype,
         }
     }
 
+    /// Lets products that are used once, in a sum, join it.
+    fn join_products(&mut self, root: Typed) {
+        let mut uses = vec![0; self.steps.len()];
+        let places = self.steps.iter().flat_map(|step| &step.places);
+        for &place in places.chain([&root.place]) {
+            if let Place::Step(step) = place {
+                uses[step] += 1;
+            }
+        }
+        for number in 0..self.steps.len() {
+            let Some((op, dtype)) = self.steps[number].binary else {
+                continue;
+            };
+            let Some(micro) = micro::mul_then(op, dtype) else {
+                continue;
+            };
+            let candidates = if op == Binary::Add { 0..2 } else { 0..1 };
+            for side in candidates {
+                let Place::Step(product) = self.steps[number].places[side] else {
+                    continue;
+                };
+                if uses[product] != 1 || self.steps[product].binary != Some((Binary::Mul, dtype)) {
+                    continue;
+                }
+                let other = self.steps[number].places[1 - side];
+                let mut places = self.steps[product].places.clone();
+                places.push(other);
+                self.steps[product].joined = true;
+                let sum = &mut self.steps[number];
+                (sum.micro, sum.places, sum.binary) = (micro, places, None);
+                break;
+            }
+        }
+    }
+
     /// Assigns scratch tiles; a tile is free again after its last use. The
     /// result of a step never shares a tile with its operands, so that loops
     /// over them vectorise.
-    fn finish(self, root: Typed) -> Program {
+    fn finish(mut self, root: Typed) -> Program {
+        self.join_products(root);
         let mut last_use = vec![0; self.steps.len()];
-        for (number, (_, places)) in self.steps.iter().enumerate() {
-            for &place in places {
+        for (number, step) in self.steps.iter().enumerate() {
+            for &place in step.places.iter().filter(|_| !step.joined) {
                 if let Place::Step(step) = place {
                     last_use[step] = number;
                 }
@@ -268,15 +324,24 @@ impl Compiler {
             Place::Constant(number) => Slot::Constant(number),
             Place::Step(step) => Slot::Scratch(tiles[step]),
         };
-        for (number, (micro, places)) in self.steps.into_iter().enumerate() {
+        for (number, draft) in self.steps.into_iter().enumerate() {
+            if draft.joined {
+                tiles.push(usize::MAX);
+                continue;
+            }
             let tile = busy.iter().position(Option::is_none).unwrap_or(busy.len());
             if tile == busy.len() {
                 busy.push(None);
             }
             busy[tile] = Some(number);
+            let operands = draft
+                .places
+                .iter()
+                .map(|&place| slot(place, &tiles))
+                .collect();
             steps.push(Step {
-                micro,
-                operands: places.iter().map(|&place| slot(place, &tiles)).collect(),
+                micro: draft.micro,
+                operands,
                 result: tile,
             });
             tiles.push(tile);

@@ -6,6 +6,8 @@
 //! the error is a few units in the last place of Σ|x| for any length. The
 //! order of additions depends on shapes and strides, never on threads.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::evaluate::{TILES_PER_TASK, broadcast_shape, dtypes};
@@ -16,8 +18,17 @@ use super::machine::Machine;
 use super::operand::Operand;
 use super::program::Program;
 use super::space::{Space, Tile};
-use crate::threads::parallel_map;
-use crate::{Axes, DType, Element, Error, Result, Strides, Tensor, element_count, row_major};
+use crate::permute::{Shared, StridedCopy, copy_bytes};
+use crate::threads::{parallel_for, parallel_map};
+use crate::{
+    Axes, DType, Element, Error, Result, Strides, Tensor, c128, element_count, row_major, storage,
+};
+
+/// Kept tiles folded side by side.
+const BAND: usize = 8;
+
+/// Bands whose partial totals are held at once.
+const BANDS_AT_ONCE: usize = 16;
 
 /// What is computed of the values along the reduced axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,28 +124,17 @@ impl Expr {
         let prepared = reduction.prepared(self, self.dtype(&dtypes)?)?;
         let program = Program::compile(&prepared, &dtypes, None)?;
         let job = Job::new(&program, reduction.fold(), inputs, &shape, &kept, &reduced)?;
-        let totals = job.run(count);
-        match (program.dtype, totals) {
-            (DType::I64, Totals::Integer(values)) => {
-                converted(Tensor::from_vec(values, &result_shape)?)
-            }
-            (DType::C128, totals) => {
-                let parts = totals.finish(job.fold);
-                let values = parts
-                    .as_chunks::<2>()
-                    .0
-                    .iter()
-                    .map(|&[re, im]| crate::c128::new(re, im));
-                converted(Tensor::from_vec(values.collect(), &result_shape)?)
-            }
-            (_, totals) => {
-                let mut values = totals.finish(job.fold);
+        Ok(match program.dtype {
+            DType::I64 => converted(Tensor::from_vec(job.run::<i64>(count), &result_shape)?)?,
+            DType::C128 => converted(Tensor::from_vec(job.run::<c128>(count), &result_shape)?)?,
+            _ => {
+                let mut values = job.run::<f64>(count);
                 if reduction == Reduction::Norm {
                     values.iter_mut().for_each(|value| *value = value.sqrt());
                 }
-                converted(Tensor::from_vec(values, &result_shape)?)
+                converted(Tensor::from_vec(values, &result_shape)?)?
             }
-        }
+        })
     }
 
     /// Reduces all values of the expression to one.
@@ -152,6 +152,9 @@ impl Expr {
 }
 
 fn converted<T: Element, U: Element>(tensor: Tensor<U>) -> Result<Tensor<T>> {
+    if let Some(same) = T::from_array(&tensor.clone().into()) {
+        return Ok(same.clone());
+    }
     Expr::input(0).eval(&[(&tensor).into()])
 }
 
@@ -253,7 +256,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn groups(&self) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    fn groups(&self) -> (Range<usize>, Range<usize>) {
         let (outer, inner) = (0..self.boundary, self.boundary..self.space.lengths.len());
         match self.kept_inside {
             true => (inner, outer),
@@ -270,136 +273,160 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn empty(&self, count: usize) -> Totals {
-        let integer = self.program.dtype == DType::I64;
-        Totals::empty(self.fold, integer, count * self.parts())
+    fn empty(&self) -> Totals {
+        Totals::empty(self.fold, self.program.dtype == DType::I64)
     }
 
-    /// The totals of all `count` results.
-    fn run(&self, count: usize) -> Totals {
+    /// All `count` results; `T` is the type of the program.
+    fn run<T: Element>(&self, count: usize) -> Vec<T> {
+        let mut results: Vec<T> = storage::with_room(count);
+        let target = Shared(results.as_mut_ptr().cast());
         let (kept, reduced) = self.groups();
-        let (kept_tiles, reduced_tiles) = (
-            self.space.tiles(kept.clone()),
-            self.space.tiles(reduced.clone()),
-        );
-        // Items are chunks of the reduced tiles of one kept tile; tasks are
-        // runs of items. Neither depends on the number of threads.
+        let kept_tiles = self.space.tiles(kept);
+        let reduced_tiles = self.space.tiles(reduced);
         let chunks = reduced_tiles.div_ceil(TILES_PER_TASK);
-        let items = kept_tiles * chunks;
-        let group = (TILES_PER_TASK / reduced_tiles.max(1)).max(1);
-        let partials = parallel_map(items.div_ceil(group), |task| {
-            let mut machine = Machine::new(self.program, self.inputs, &self.space);
-            let range = task * group..((task + 1) * group).min(items);
-            range
-                .map(|item| {
-                    let first = item % chunks * TILES_PER_TASK;
-                    let tiles = first..(first + TILES_PER_TASK).min(reduced_tiles);
-                    self.fold_tiles(&mut machine, item / chunks, tiles)
-                })
-                .collect::<SmallVec<[(SmallVec<[isize; 1]>, Totals); 1]>>()
-        });
-        let mut results = self.empty(count);
-        let mut items = partials.into_iter().flatten().peekable();
-        for _ in 0..if chunks == 0 { 0 } else { kept_tiles } {
-            let (places, mut totals) = items.next().expect("every kept tile has a chunk");
-            for _ in 1..chunks {
-                let (_, more) = items.next().expect("every chunk was folded");
-                totals.merge(self.fold, &more);
+        if chunks == 0 {
+            let mut totals = self.empty();
+            let values = totals.finish(self.fold, count * self.parts());
+            // SAFETY: there are as many values as results, of one size.
+            unsafe {
+                std::ptr::copy_nonoverlapping(values, target.get(), count * size_of::<T>());
             }
-            scatter(&mut results, &totals, &places, self.parts());
+        } else if chunks == 1 {
+            // A task folds bands until it has enough tiles.
+            let bands = kept_tiles.div_ceil(BAND);
+            let group = (TILES_PER_TASK / (BAND * reduced_tiles.max(1))).max(1);
+            parallel_for(bands.div_ceil(group), |task| {
+                let mut machine = Machine::new(self.program, self.inputs, &self.space);
+                for band in task * group..((task + 1) * group).min(bands) {
+                    let tiles = band * BAND..((band + 1) * BAND).min(kept_tiles);
+                    let totals = self.fold_tiles(&mut machine, tiles.clone(), 0..reduced_tiles);
+                    self.store(tiles, totals, target);
+                }
+            });
+        } else {
+            self.run_chunks(kept_tiles, reduced_tiles, target);
         }
+        // SAFETY: every result belongs to one kept tile, and each was stored.
+        unsafe { results.set_len(count) };
         results
     }
 
-    /// Totals of some reduced tiles of one kept tile, and the results they
-    /// belong to.
+    /// As [`Job::run`] with the reduced tiles in chunks, folded apart and then
+    /// together in order: neither depends on the number of threads.
+    fn run_chunks(&self, kept_tiles: usize, reduced_tiles: usize, target: Shared) {
+        let chunks = reduced_tiles.div_ceil(TILES_PER_TASK);
+        for first in (0..kept_tiles).step_by(BAND * BANDS_AT_ONCE) {
+            let last = (first + BAND * BANDS_AT_ONCE).min(kept_tiles);
+            let bands = (last - first).div_ceil(BAND);
+            let tiles_of = |band: usize| {
+                let start = first + band * BAND;
+                start..(start + BAND).min(last)
+            };
+            let mut partials = parallel_map(bands * chunks, |item| {
+                let mut machine = Machine::new(self.program, self.inputs, &self.space);
+                let start = item % chunks * TILES_PER_TASK;
+                let tiles = start..(start + TILES_PER_TASK).min(reduced_tiles);
+                self.fold_tiles(&mut machine, tiles_of(item / chunks), tiles)
+            })
+            .into_iter();
+            for band in 0..bands {
+                let mut totals = partials.next().expect("every band has a chunk");
+                for more in partials.by_ref().take(chunks - 1) {
+                    for (total, more) in totals.iter_mut().zip(&more) {
+                        total.merge(self.fold, more);
+                    }
+                }
+                self.store(tiles_of(band), totals, target);
+            }
+        }
+    }
+
+    /// Totals of some reduced tiles of a band of kept tiles.
+    ///
+    /// Where the kept axes are inside, a band is a stretch of memory, and
+    /// going through it before the next reduced tile reads memory in order.
     fn fold_tiles(
         &self,
         machine: &mut Machine<'_>,
-        kept_tile: usize,
-        reduced_tiles: std::ops::Range<usize>,
-    ) -> (SmallVec<[isize; 1]>, Totals) {
+        kept_tiles: Range<usize>,
+        reduced_tiles: Range<usize>,
+    ) -> SmallVec<[Totals; BAND]> {
         let (kept, reduced) = self.groups();
-        let (kept_tiles, all_reduced) = (
-            self.space.tiles(kept.clone()),
-            self.space.tiles(reduced.clone()),
-        );
+        let all_kept = self.space.tiles(kept.clone());
+        let all_reduced = self.space.tiles(reduced);
         let mut tile = Tile::default();
-        let mut totals: Option<Totals> = None;
-        let mut places = SmallVec::new();
-        for reduced_tile in reduced_tiles {
+        let mut totals: SmallVec<[Totals; BAND]> =
+            kept_tiles.clone().map(|_| self.empty()).collect();
+        let mut fold = |kept_tile: usize, reduced_tile: usize, totals: &mut Totals| {
             let number = match self.kept_inside {
-                true => reduced_tile * kept_tiles + kept_tile,
+                true => reduced_tile * all_kept + kept_tile,
                 false => kept_tile * all_reduced + reduced_tile,
             };
             self.space.place(number, &mut tile);
             let kept_length: usize = tile.extents[kept.clone()].iter().product();
             let middle = tile.length / kept_length.max(1);
-            let extent = match self.kept_inside {
-                true => Extent3 {
-                    outer: 1,
-                    middle,
-                    inner: kept_length * self.parts(),
-                },
-                false => Extent3 {
-                    outer: kept_length,
-                    middle,
-                    inner: self.parts(),
-                },
+            let (outer, inner) = match self.kept_inside {
+                true => (1, kept_length * self.parts()),
+                false => (kept_length, self.parts()),
             };
-            let totals = totals.get_or_insert_with(|| {
-                places = self.places(&tile, kept.clone());
-                self.empty(kept_length)
-            });
+            let extent = Extent3 {
+                outer,
+                middle,
+                inner,
+            };
             // SAFETY: inputs are valid for the space, and the values of a
             // prepared expression are `f64`, pairs of them, or `i64`.
             unsafe {
                 let values = machine.run(&tile, None);
                 totals.add(self.level, self.fold, values, extent);
             }
-        }
-        (places, totals.unwrap_or_else(|| self.empty(0)))
-    }
-
-    /// Result numbers of the kept indices of a tile, in row-major order.
-    fn places(&self, tile: &Tile, kept: std::ops::Range<usize>) -> SmallVec<[isize; 1]> {
-        let strides = &self.space.strides[self.inputs.len()];
-        let mut places: SmallVec<[isize; 1]> = smallvec::smallvec![tile.offsets[self.inputs.len()]];
-        for axis in kept {
-            places = (places.iter())
-                .flat_map(|&place| {
-                    (0..tile.extents[axis] as isize).map(move |k| place + k * strides[axis])
-                })
-                .collect();
-        }
-        places
-    }
-}
-
-/// Puts totals where they belong.
-fn scatter(results: &mut Totals, totals: &Totals, places: &[isize], parts: usize) {
-    let targets = (places.iter()).flat_map(|&place| {
-        let start = place as usize * parts;
-        start..start + parts
-    });
-    match (results, totals) {
-        (Totals::Integer(results), Totals::Integer(totals)) => {
-            targets
-                .zip(totals)
-                .for_each(|(target, &total)| results[target] = total);
-        }
-        (
-            Totals::Real { first, second },
-            Totals::Real {
-                first: more_first,
-                second: more_second,
-            },
-        ) => {
-            for (target, (&a, &b)) in targets.zip(more_first.iter().zip(more_second)) {
-                first[target] = a;
-                second[target] = b;
+        };
+        if self.kept_inside {
+            for reduced_tile in reduced_tiles {
+                for (kept_tile, totals) in kept_tiles.clone().zip(&mut totals) {
+                    fold(kept_tile, reduced_tile, totals);
+                }
+            }
+        } else {
+            for (kept_tile, totals) in kept_tiles.zip(&mut totals) {
+                for reduced_tile in reduced_tiles.clone() {
+                    fold(kept_tile, reduced_tile, totals);
+                }
             }
         }
-        _ => unreachable!("totals of one reduction have one type"),
+        totals
+    }
+
+    /// Puts the totals of kept tiles where their results belong.
+    fn store(&self, kept_tiles: Range<usize>, totals: SmallVec<[Totals; BAND]>, target: Shared) {
+        let (kept, reduced) = self.groups();
+        let all_reduced = self.space.tiles(reduced);
+        let size = size_of::<f64>() * self.parts();
+        let mut tile = Tile::default();
+        for (kept_tile, mut totals) in kept_tiles.zip(totals) {
+            // Any tile of the kept tile says where; take the first.
+            let number = match self.kept_inside {
+                true => kept_tile,
+                false => kept_tile * all_reduced,
+            };
+            self.space.place(number, &mut tile);
+            let extents = &tile.extents[kept.clone()];
+            let count = extents.iter().product::<usize>() * self.parts();
+            let values = totals.finish(self.fold, count);
+            // SAFETY: the results of a kept tile are inside the target, and
+            // belong to no other tile; there are `count` values.
+            unsafe {
+                let offset = tile.offsets[self.inputs.len()] * size as isize;
+                copy_bytes(StridedCopy {
+                    shape: extents,
+                    size,
+                    source: values,
+                    source_strides: &row_major(extents),
+                    target: target.get().offset(offset),
+                    target_strides: &self.space.strides[self.inputs.len()][kept.clone()],
+                });
+            }
+        }
     }
 }
