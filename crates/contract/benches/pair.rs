@@ -67,6 +67,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+#[allow(clippy::print_stdout)]
 impl Case {
     fn spec(&self) -> PairSpec {
         let (inputs, output) = self.expression.split_once("->").expect("an arrow");
@@ -151,7 +152,6 @@ fn cached_call() {
     );
 }
 
-#[allow(clippy::print_stdout)]
 fn main() {
     let arguments: Vec<String> = std::env::args()
         .skip(1)

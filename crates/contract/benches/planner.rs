@@ -3,7 +3,8 @@
 //! `cargo bench -p tensegrity-contract --bench planner [-- FILE.json…]`
 //! times the front end on small expressions and every planner on networks of
 //! its own and on the instance files given (any kind `read_network` reads).
-//! `log2_flops` and `log2_size` describe the plan, `seconds_min` its making.
+//! `log2_flops` and `log2_size` describe the plan, `seconds_min` its making; with
+//! `--paths` every line carries the pairs, for checks by other programs.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -120,6 +121,7 @@ fn plan(name: &str, network: &Network, planner: &'static str, effort: Effort) {
             "log2_flops": plan.cost().flops.log2(),
             "log2_size": plan.cost().size.log2(),
             "log2_write": plan.cost().write.log2(),
+            "path": std::env::args().any(|a| a == "--paths").then(|| plan.pairs()),
         })),
         Err(error) => print(serde_json::json!({
             "name": name, "planner": planner, "error": error.to_string(),

@@ -37,7 +37,9 @@ macro_rules! with_element {
     };
 }
 
+mod arena;
 mod cache;
+mod compile;
 mod cost;
 mod einsum;
 mod error;
@@ -66,7 +68,7 @@ pub use plan::{PLAN_VERSION, Plan, Provenance};
 pub use run::run_diagram;
 
 pub use planner::{
-    Effort, PlanOptions, Planner, linear_to_ssa, planner, planner_names, register_planner,
+    Effort, Order, PlanOptions, Planner, linear_to_ssa, planner, planner_names, register_planner,
     ssa_to_linear,
 };
 #[doc(hidden)]

@@ -51,10 +51,9 @@ where
     }
 }
 
-fn floats<'v, T>(seed: u64, count: usize, epsilon: f64)
+fn floats<'v, T: Scalar + 'v>(seed: u64, count: usize, epsilon: f64)
 where
     ArrayView<'v>: From<View<'v, T>>,
-    T: Scalar + 'v,
 {
     let mut values = SplitMix64::new(seed);
     for case in cases(SEED, count) {

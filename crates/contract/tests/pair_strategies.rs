@@ -222,7 +222,7 @@ fn products_of_many_blocks_agree() {
                 &b.view(),
                 &mut c.view_mut(),
             );
-            let _ = choice.unwrap().expect("both apply");
+            assert_eq!(choice.unwrap().expect("both apply").strategy, strategy);
             c
         };
         let (found, wanted) = (run(Strategy::Packed), run(Strategy::Gemm));

@@ -124,11 +124,18 @@ impl<'a> Problem<'a> {
         self.seed
     }
 
-    /// A copy of a large array fits the memory the engine allows itself: at
-    /// most one working copy, and only of arrays this long.
+    /// Whether the array is so long that a candidate should keep to its own
+    /// axes and make no working copy of it: with one of its own, the array
+    /// already takes a good part of the memory the engine allows itself.
     #[must_use]
     pub fn is_large(&self) -> bool {
-        self.len() > 1 << 24
+        self.len() > 3 << 25
+    }
+
+    /// Whether trying many variants would take minutes.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.len() > 1 << 22
     }
 }
 

@@ -327,7 +327,7 @@ impl<'p> Search<'p, '_> {
             let first = !seen.contains(&structure);
             seen.push(structure);
             // Solving the also-rans of a large array takes minutes and shows little.
-            let also_ran = self.problem.is_large()
+            let also_ran = self.problem.is_long()
                 && rank > 0
                 && match goal {
                     Goal::Error(_) => pair(k).1 as f64 > 1.3 * pair(order[0]).1 as f64,
@@ -353,7 +353,8 @@ impl<'p> Search<'p, '_> {
             let mut points = Vec::new();
             let family = entry.family.as_mut();
             // The first finalists compete; the others are there for comparison.
-            let slack = if number < FINALISTS { 0.002 } else { 0.02 };
+            let competes = number < FINALISTS && !self.problem.is_large();
+            let slack = if competes { 0.002 } else { 0.02 };
             let trial = self.solve(family, step, LAMBDA, slack, None, &mut points)?;
             entry.seconds += clock.elapsed().as_secs_f64();
             if let Some(trial) = trial {
@@ -405,7 +406,7 @@ impl<'p> Search<'p, '_> {
         }
         let tolerance = Tolerance {
             slack,
-            trials: if self.problem.is_large() { 6 } else { 16 },
+            trials: if self.problem.is_long() { 5 } else { 16 },
         };
         find_step(goal, start, self.bounds(), tolerance, &mut |step| {
             let measured = self.measure(family, fineness(step, lambda))?;
@@ -420,7 +421,7 @@ impl<'p> Search<'p, '_> {
     fn refine(&self, entries: &mut [Entry<'p>], winner: &mut Solved) -> Result<()> {
         let goal = self.problem.goal();
         let entry = &mut entries[winner.entry];
-        if entry.family.is_fixed() || self.problem.is_large() {
+        if entry.family.is_fixed() || self.problem.is_long() {
             return Ok(());
         }
         self.progress.tell("refine", 0.92)?;
@@ -456,7 +457,7 @@ impl<'p> Search<'p, '_> {
                 frontier.points.append(&mut points);
                 continue;
             }
-            let more = self.frontier && !entry.family.is_fixed() && !self.problem.is_large();
+            let more = self.frontier && !entry.family.is_fixed() && !self.problem.is_long();
             for factor in if more {
                 &[0.125, 0.35, 2.8, 8.0][..]
             } else {

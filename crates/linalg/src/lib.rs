@@ -52,3 +52,5 @@ pub use solve::{Triangle, det, log_det, solve, solve_triangular};
 pub use svd::{Svd, singular_values, svd};
 pub use truncated::{LeftVectors, TruncatedSvd, left_vectors, truncated_svd};
 pub use truncation::{Cutoff, SvdMethod, Truncation};
+
+pub use tensegrity_tensor::{set_threads, threads};

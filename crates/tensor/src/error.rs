@@ -79,6 +79,38 @@ pub enum Error {
         /// Element type asked for.
         wanted: DType,
     },
+    /// An expression uses an input that was not given.
+    #[error("the expression uses input {input}, but {operands} were given; inputs count from 0")]
+    MissingOperand {
+        /// The input used.
+        input: usize,
+        /// Inputs given.
+        operands: usize,
+    },
+    /// An operation is not defined for an element type.
+    #[error("{operation} is not defined for {dtype}; convert the operand first")]
+    Unsupported {
+        /// The operation.
+        operation: &'static str,
+        /// The element type.
+        dtype: DType,
+    },
+    /// An axis is named twice.
+    #[error("{what}: axis {axis} is named twice; name every axis once")]
+    RepeatedAxis {
+        /// The operation.
+        what: &'static str,
+        /// The axis.
+        axis: usize,
+    },
+    /// The extremum of no elements.
+    #[error("{what} of no elements is not defined; the shape is {shape:?}")]
+    EmptyReduction {
+        /// The reduction.
+        what: &'static str,
+        /// Shape of the operand.
+        shape: Vec<usize>,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     File(Box<crate::file::FileError>),

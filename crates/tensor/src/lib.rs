@@ -12,10 +12,12 @@
 //! Architecture invariant: this crate knows nothing of linear algebra,
 //! einsum or decompositions.
 
+mod arithmetic;
 mod array;
 mod axes;
 mod dtype;
 mod element;
+mod elementwise;
 mod error;
 pub mod file;
 mod permute;
@@ -25,10 +27,12 @@ mod tensor;
 mod threads;
 mod view;
 
+pub use arithmetic::relative_error;
 pub use array::Array;
 pub use axes::{Axes, MAX_AXES, Strides, element_count, row_major};
 pub use dtype::DType;
 pub use element::{Element, Real, Scalar, c64, c128};
+pub use elementwise::{Binary, Expr, Operand, Reduction, Unary};
 pub use error::{Error, Result};
 pub use permute::copy_into;
 pub use seed::SplitMix64;

@@ -1,6 +1,6 @@
 //! Seeds: the one generator everything random starts from.
 
-use crate::{Scalar, Tensor, element_count};
+use crate::{Scalar, Tensor, element_count, storage};
 
 /// The splitmix64 generator (Steele, Lea and Flood 2014).
 ///
@@ -91,13 +91,12 @@ impl SplitMix64 {
 
     fn fill<T: Scalar>(&mut self, shape: &[usize], draw: fn(&mut Self) -> f64) -> Tensor<T> {
         let count = element_count(shape).expect("a seeded tensor has a representable shape");
-        let data = (0..count)
-            .map(|_| {
-                let re = draw(self);
-                let im = if T::IS_COMPLEX { draw(self) } else { 0.0 };
-                T::from_f64(re, im)
-            })
-            .collect();
+        let mut data = storage::with_room(count);
+        data.extend((0..count).map(|_| {
+            let re = draw(self);
+            let im = if T::IS_COMPLEX { draw(self) } else { 0.0 };
+            T::from_f64(re, im)
+        }));
         Tensor::from_vec(data, shape).expect("count was computed from the shape")
     }
 }

@@ -201,12 +201,6 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Scalar> Tensor<T> {
-    /// Frobenius norm, accumulated in `f64`, pairwise.
-    #[must_use]
-    pub fn norm(&self) -> f64 {
-        permute::sum_of_squares(&self.data).sqrt()
-    }
-
     /// Row-major index of the first element that is NaN or infinite.
     #[must_use]
     pub fn first_non_finite(&self) -> Option<usize> {

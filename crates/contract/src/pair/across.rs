@@ -14,9 +14,9 @@ use super::sums::Sums;
 /// Strips of at least this many bytes are computed segment by segment.
 const STREAM_BYTES: usize = 8 << 10;
 /// Bytes of a segment of the result.
-const SEGMENT_BYTES: usize = 16 << 10;
+const SEGMENT_BYTES: usize = 256 << 10;
 /// Terms summed in one pass over a segment.
-const STREAMS: usize = 8;
+const STREAMS: usize = 4;
 
 /// How an operand moves along the SIMD index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,9 +169,9 @@ impl<T: Lane> Run<'_, T> {
 }
 
 impl<T: Lane> Strip<T> {
-    /// A long strip, in segments of the result that stay in the first cache
-    /// and a few summed terms at a time: each term is then read as one long
-    /// run, which prefetchers follow, and not by a few lines of every page.
+    /// A long strip, a few summed terms at a time: each term is then read as
+    /// one long run, which prefetchers follow, and not by a few lines of every
+    /// page. Segments keep the result in the second cache meanwhile.
     #[inline(always)]
     unsafe fn stream<S: Simd, const A: u8, const B: u8>(
         mut self,

@@ -12,7 +12,7 @@ pub(crate) struct Loop {
 }
 
 /// A nest of loops, outermost first.
-pub(crate) type Loops = SmallVec<[Loop; 6]>;
+pub(crate) type Loops = SmallVec<[Loop; 4]>;
 
 /// Number of iterations of a nest.
 pub(crate) fn volume(loops: &[Loop]) -> usize {

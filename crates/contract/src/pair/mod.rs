@@ -28,6 +28,7 @@
 
 mod across;
 mod along;
+mod body;
 mod choice;
 mod direct;
 mod kernel;
@@ -41,6 +42,7 @@ mod problem;
 mod scratch;
 mod small_batch;
 mod spec;
+mod staged;
 mod sums;
 
 use tensegrity_tensor::{DType, Element, View, ViewMut};

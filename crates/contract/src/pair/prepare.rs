@@ -1,29 +1,16 @@
 //! A pair contraction ready to run.
 
-use tensegrity_tensor::{
-    Axes, DType, Element, Strides, View, ViewMut, c64, c128, copy_into, is_parallel, parallel_for,
-    row_major,
-};
+use tensegrity_tensor::{Axes, DType, Element, Strides, ViewMut, c64, c128, row_major};
 
-use super::across::Across;
-use super::along::Along;
+use super::body::{Body, TINY, strided_copy};
 use super::choice::{Choice, Machine, Strategy};
-use super::direct::Direct;
 use super::kernel::Kernel;
-use super::loops::{Loop, Loops, Operand, volume};
-use super::matrix::Matrix;
-use super::packed::Packed;
+use super::loops::volume;
 use super::problem::{Extent, Problem};
 use super::scratch::Scratch;
-use super::small_batch::SmallBatch;
 use super::spec::PairSpec;
+use super::staged::Presum;
 
-/// Multiplications below which nothing but plain loops is considered.
-const TINY: usize = 256;
-/// Multiplications from which work is spread over threads.
-const PARALLEL: usize = 1 << 18;
-/// Parts parallel work is cut into, whatever the number of threads.
-const PIECES: usize = 16;
 /// Products per element below which a repeated result is recomputed rather than copied.
 const RECOMPUTE: usize = 4;
 
@@ -41,31 +28,6 @@ pub struct Pair {
     repeat: Option<Repeat>,
     body: Body,
     choice: Choice,
-}
-
-#[derive(Clone, Debug)]
-// Boxing would cost an allocation for each prepared pair to save bytes nobody counts.
-#[allow(clippy::large_enum_variant)]
-enum Body {
-    Nothing,
-    Copy {
-        shape: Axes,
-        from: Strides,
-        to: Strides,
-    },
-    Direct(Direct),
-    Across(Across),
-    Along(Along),
-    SmallBatch(SmallBatch),
-    Matrix(Matrix),
-    Packed(Packed),
-}
-
-/// A sum over wires of one operand alone, into dense scratch memory.
-#[derive(Clone, Debug)]
-struct Presum {
-    elements: usize,
-    body: Box<Body>,
 }
 
 #[derive(Clone, Debug)]
@@ -123,10 +85,11 @@ impl Pair {
     /// repeated results; blocks of packing buffers are not counted.
     #[must_use]
     pub fn scratch_elements(&self) -> usize {
-        let presums = self.presums.iter().flatten().map(|presum| presum.elements);
+        let presums = self.presums.iter().flatten().map(Presum::scratch_elements);
         let repeat = self.repeat.as_ref().map_or(0, |repeat| repeat.elements);
         let copied = match &self.body {
             Body::Matrix(matrix) => matrix.copied(),
+            Body::Staged(staged) => staged.elements(),
             _ => 0,
         };
         presums.sum::<usize>() + repeat + copied
@@ -267,251 +230,6 @@ impl Pair {
             ..
         } = self.choice;
         (batch.saturating_mul(rows).saturating_mul(columns)).saturating_mul(depth)
-    }
-}
-
-unsafe fn strided_copy<T: Kernel>(
-    shape: &Axes,
-    from: (*const T, &Strides),
-    to: (*mut T, &Strides),
-) {
-    // SAFETY: the caller's.
-    let (source, mut target) = unsafe {
-        (
-            View::from_raw(from.0, shape, from.1),
-            ViewMut::from_raw(to.0, shape, to.1),
-        )
-    };
-    copy_into(&mut target, &source).expect("source and target have one shape");
-}
-
-/// Raw operands handed to the threads of a pool.
-struct Shared<T>([*const T; 2], *mut T);
-
-// SAFETY: pieces read the operands only and write disjoint parts of the result.
-unsafe impl<T: Sync> Sync for Shared<T> {}
-
-impl Body {
-    fn copy(problem: &Problem, machine: Machine) -> (Strategy, Self, f64) {
-        let kept = problem.kept();
-        let body = Body::Copy {
-            shape: kept.iter().map(|l| l.length).collect(),
-            from: kept.iter().map(|l| l.a).collect(),
-            to: kept.iter().map(|l| l.c).collect(),
-        };
-        let bytes = (volume(&kept) * machine.size) as f64;
-        (Strategy::Copy, body, 30.0 + 0.3 * bytes)
-    }
-
-    /// The cheapest by the model.
-    fn best(problem: &Problem, machine: Machine, work: usize) -> (Strategy, Self, f64) {
-        let direct = machine.direct(problem);
-        if work <= TINY {
-            let body = Body::Direct(Direct::new(problem.kept(), problem.summed()));
-            return (Strategy::Direct, body, direct);
-        }
-        let mut best = (Strategy::Direct, direct);
-        let mut offer = |strategy, cycles: f64| {
-            if cycles < best.1 {
-                best = (strategy, cycles);
-            }
-        };
-        if let Some((_, cycles)) = machine.across(problem) {
-            offer(Strategy::Across, cycles);
-        }
-        if let Some((_, cycles)) = machine.along(problem) {
-            offer(Strategy::Along, cycles);
-        }
-        let [batch, m, n, _] = problem.sizes();
-        if batch >= 8
-            && m * n <= 256
-            && let Some(plan) = SmallBatch::new(problem, machine.size)
-        {
-            offer(Strategy::SmallBatch, machine.small_batch(problem, &plan));
-        }
-        if m > 1 && n > 1 {
-            offer(Strategy::Packed, machine.packed(problem));
-            if machine.library {
-                offer(
-                    Strategy::Gemm,
-                    machine.matrix(problem, &Matrix::new(problem)),
-                );
-                if let Some(plan) = Matrix::transposed(problem) {
-                    offer(Strategy::Transpose, machine.matrix(problem, &plan));
-                }
-            }
-        }
-        let (body, cycles) = Self::forced(problem, machine, best.0)
-            .expect("only strategies that apply were offered");
-        (best.0, body, cycles)
-    }
-
-    /// The kernel of a strategy and its cycles, if it applies.
-    fn forced(problem: &Problem, machine: Machine, strategy: Strategy) -> Option<(Self, f64)> {
-        let (kept, summed) = (problem.kept(), problem.summed());
-        Some(match strategy {
-            Strategy::Fill | Strategy::Copy => return None,
-            Strategy::Direct => (
-                Body::Direct(Direct::new(kept, summed)),
-                machine.direct(problem),
-            ),
-            Strategy::Across => {
-                let (at, cycles) = machine.across(problem)?;
-                (Body::Across(Across::new(kept, at, summed)), cycles)
-            }
-            Strategy::Along => {
-                let (at, cycles) = machine.along(problem)?;
-                (Body::Along(Along::new(kept, summed, at)), cycles)
-            }
-            Strategy::SmallBatch => {
-                let plan = SmallBatch::new(problem, machine.size)?;
-                let cycles = machine.small_batch(problem, &plan);
-                (Body::SmallBatch(plan), cycles)
-            }
-            Strategy::Gemm | Strategy::Transpose => {
-                if !machine.library {
-                    return None;
-                }
-                let plan = if strategy == Strategy::Gemm {
-                    Matrix::new(problem)
-                } else {
-                    Matrix::transposed(problem)?
-                };
-                let cycles = machine.matrix(problem, &plan);
-                (Body::Matrix(plan), cycles)
-            }
-            Strategy::Packed => (Body::Packed(Packed::new(problem)), machine.packed(problem)),
-        })
-    }
-
-    /// Runs, over the threads of the process if the work is worth it.
-    unsafe fn spread<T: Kernel>(&self, a: *const T, b: *const T, c: *mut T, work: usize) {
-        if work < PARALLEL || !is_parallel() {
-            // SAFETY: the caller's.
-            return unsafe { self.run(a, b, c) };
-        }
-        let pieces: Vec<(Body, [isize; 3])> = match self {
-            Body::Across(plan) => wrap(plan.split(PIECES), Body::Across),
-            Body::Along(plan) => wrap(plan.split(PIECES), Body::Along),
-            Body::SmallBatch(plan) => wrap(plan.split(PIECES), Body::SmallBatch),
-            Body::Packed(plan) => wrap(plan.split(PIECES), Body::Packed),
-            // These have threads of their own, or no use for them.
-            Body::Nothing | Body::Copy { .. } | Body::Direct(_) | Body::Matrix(_) => {
-                // SAFETY: the caller's.
-                return unsafe { self.run(a, b, c) };
-            }
-        };
-        let shared = Shared([a, b], c);
-        parallel_for(pieces.len(), |number| {
-            let shared = &shared;
-            let (body, [oa, ob, oc]) = &pieces[number];
-            // SAFETY: the caller's; pieces cover disjoint parts of the result.
-            unsafe {
-                body.run(
-                    shared.0[0].offset(*oa),
-                    shared.0[1].offset(*ob),
-                    shared.1.offset(*oc),
-                );
-            }
-        });
-    }
-
-    unsafe fn run<T: Kernel>(&self, a: *const T, b: *const T, c: *mut T) {
-        // SAFETY: the caller's.
-        unsafe {
-            match self {
-                Body::Nothing => {}
-                Body::Copy { shape, from, to } => strided_copy(shape, (a, from), (c, to)),
-                Body::Direct(plan) => plan.run(a, b, c),
-                Body::Across(plan) => plan.run(a, b, c),
-                Body::Along(plan) => plan.run(a, b, c),
-                Body::SmallBatch(plan) => plan.run(a, b, c),
-                Body::Matrix(plan) => plan.run(a, b, c),
-                Body::Packed(plan) => plan.run(a, b, c),
-            }
-        }
-    }
-}
-
-fn wrap<P>(pieces: Vec<(P, [isize; 3])>, body: fn(P) -> Body) -> Vec<(Body, [isize; 3])> {
-    (pieces.into_iter())
-        .map(|(piece, offsets)| (body(piece), offsets))
-        .collect()
-}
-
-impl Presum {
-    /// Takes the wires only one operand has out of the problem, by summing
-    /// that operand over them first: once, not once for each element of the
-    /// other operand.
-    fn take(
-        problem: &mut Problem,
-        side: usize,
-        machine: Machine,
-        cycles: &mut f64,
-    ) -> Option<Self> {
-        let operand = if side == 0 { Operand::A } else { Operand::B };
-        let alone = std::mem::take(if side == 0 {
-            &mut problem.left_sum
-        } else {
-            &mut problem.right_sum
-        });
-        if alone.is_empty() {
-            return None;
-        }
-        let own = if side == 0 {
-            &mut problem.left
-        } else {
-            &mut problem.right
-        };
-        let mut nests: Vec<&mut Loop> = (problem.batch.iter_mut())
-            .chain(own.iter_mut())
-            .chain(problem.contracted.iter_mut())
-            .collect();
-        // The summed operand keeps the order of the operand in memory.
-        nests.sort_by_key(|l| l.stride(operand).unsigned_abs());
-        let mut kept = Loops::new();
-        let mut step = 1;
-        for l in nests {
-            let slot = if side == 0 { &mut l.a } else { &mut l.b };
-            kept.insert(
-                0,
-                Loop {
-                    length: l.length,
-                    a: *slot,
-                    b: 0,
-                    c: step,
-                },
-            );
-            *slot = step;
-            step *= l.length as isize;
-        }
-        let summed = (alone.iter())
-            .map(|l| Loop {
-                length: l.length,
-                a: l.stride(operand),
-                b: 0,
-                c: 0,
-            })
-            .collect();
-        let inner = Problem::summing(kept, summed);
-        let work = volume(&inner.left).saturating_mul(volume(&inner.left_sum));
-        let (_, body, own) = Body::best(&inner, machine, work);
-        *cycles += own;
-        Some(Self {
-            elements: step as usize,
-            body: Box::new(body),
-        })
-    }
-
-    unsafe fn run<T: Kernel>(&self, from: *const T) -> Scratch<T> {
-        let memory = Scratch::<T>::new(self.elements);
-        let one = T::ONE;
-        // SAFETY: the caller's; the scratch holds every kept element.
-        unsafe {
-            self.body
-                .spread(from, &raw const one, memory.as_ptr(), PARALLEL)
-        };
-        memory
     }
 }
 

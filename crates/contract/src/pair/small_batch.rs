@@ -145,7 +145,7 @@ impl SmallBatch {
             .map(|(part, offsets)| {
                 let mut piece = self.clone();
                 piece.lane = part;
-                if part.length % self.chunk == 0 {
+                if part.length.is_multiple_of(self.chunk) {
                     piece.rest = None;
                 }
                 (piece, offsets)

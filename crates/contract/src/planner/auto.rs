@@ -23,8 +23,8 @@ struct Budget {
     /// Random-greedy runs, and most tensors of all of them together.
     trials: u64,
     tensors: u64,
-    /// How many of the best paths are improved, by pieces of how many tensors,
-    /// and how many pieces are tried.
+    /// How many of the best random paths are improved beside the plain one, by
+    /// pieces of how many tensors, and how many pieces are tried for each.
     improved: usize,
     piece: usize,
     pieces: usize,
@@ -36,21 +36,21 @@ impl Budget {
             Effort::Fast => Self {
                 trials: 0,
                 tensors: 0,
-                improved: 1,
+                improved: 0,
                 piece: 6,
                 pieces: 500,
             },
             Effort::Normal => Self {
                 trials: 32,
                 tensors: 12_000,
-                improved: 1,
+                improved: 2,
                 piece: 8,
                 pieces: 3_000,
             },
             Effort::High => Self {
                 trials: 512,
                 tensors: 400_000,
-                improved: 3,
+                improved: 5,
                 piece: 10,
                 pieces: 20_000,
             },
@@ -78,13 +78,8 @@ impl Planner for Auto {
             starts.push(path);
         } else {
             let trials = budget.trials.min(budget.tensors / left as u64);
-            let found = greedy::best_of(rest, trials, options.seed, objective);
-            starts.extend(
-                found
-                    .into_iter()
-                    .take(budget.improved)
-                    .map(|(_, path)| path),
-            );
+            let found = greedy::best_of(rest, trials, budget.improved, options.seed, objective);
+            starts.extend(found.into_iter().map(|(_, path)| path));
         }
         let leading = simple.steps();
         let first = count + leading.len();

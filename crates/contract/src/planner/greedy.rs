@@ -97,35 +97,37 @@ impl Ground {
     }
 }
 
-/// The best of `trials` randomised runs and the plain one, by objective.
-/// A trial is given up when its flops pass those of the best so far, if flops
-/// are what counts.
+/// The plain run and the `keep` best of `trials` randomised ones, each with
+/// its cost (log2) in the objective, best first. A trial is given up when its
+/// flops pass those of the worst kept, if flops are what counts.
 pub(crate) fn best_of(
     network: &Network,
     trials: u64,
+    keep: usize,
     seed: u64,
     objective: Objective,
 ) -> Vec<(f64, Path)> {
     let ground = Ground::new(network);
-    let mut found: Vec<(f64, Path)> = Vec::new();
-    for number in 0..=trials {
-        let weighing = match number {
-            0 => Weighing::PLAIN,
-            _ => Weighing::trial(seed, number),
-        };
-        let limit = match found.first() {
-            // Half as much again is worth a refinement.
-            Some((best, _)) if objective == Objective::Flops => best + 0.6,
+    let cost = |path: &Path| Tree::build(network, path).log2_cost(objective);
+    let plain = ground
+        .run(Weighing::PLAIN, f64::INFINITY)
+        .map(|path| (cost(&path), path));
+    let mut found: Vec<(f64, Path)> = Vec::with_capacity(keep + 2);
+    for number in 1..=trials {
+        let limit = match found.last() {
+            Some((worst, _)) if objective == Objective::Flops && found.len() == keep => *worst,
             _ => f64::INFINITY,
         };
-        let Some(path) = ground.run(weighing, limit) else {
+        let Some(path) = ground.run(Weighing::trial(seed, number), limit) else {
             continue;
         };
-        let cost = Tree::build(network, &path).log2_cost(objective);
+        let cost = cost(&path);
         let place = found.partition_point(|(c, _)| *c <= cost);
         found.insert(place, (cost, path));
-        found.truncate(3);
+        found.truncate(keep);
     }
+    found.extend(plain);
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
     found
 }
 

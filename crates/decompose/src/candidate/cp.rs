@@ -50,7 +50,7 @@ fn propose<'p, T: Entry>(
     let shape = problem.shape();
     let axes: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect();
     let mut families: Vec<Box<dyn Family + 'p>> = Vec::new();
-    if axes.len() < 2 || problem.is_large() && !problem.is_alone() {
+    if axes.len() < 2 || problem.is_long() && !problem.is_alone() {
         return Ok(families);
     }
     let lengths: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
@@ -62,6 +62,7 @@ fn propose<'p, T: Entry>(
         BUDGET
     };
     let (mut rank, mut spent, mut beyond) = (1usize, 0.0, 0);
+    let mut trend: Option<(usize, f64)> = None;
     let mut last: Option<CpTensor<T>> = None;
     while rank <= HIGHEST && rank * numbers <= problem.len().max(numbers) {
         progress.check()?;
@@ -97,10 +98,33 @@ fn propose<'p, T: Entry>(
         if beyond == 2 || found.report.error < 1e-13 {
             break;
         }
+        if !problem.is_alone() && is_hopeless(problem, rank, &mut trend, found.report.error) {
+            break;
+        }
         last = Some(found.tensor);
         rank += (rank / 3).max(1);
     }
     Ok(families)
+}
+
+/// Whether the error falls so slowly with the rank that the goal is out of
+/// reach: a power law through the last two errors misses it at the highest rank.
+fn is_hopeless(
+    problem: &Problem<'_>,
+    rank: usize,
+    trend: &mut Option<(usize, f64)>,
+    error: f64,
+) -> bool {
+    let Goal::Error(wanted) = problem.goal() else {
+        return false;
+    };
+    let before = trend.replace((rank, error));
+    let Some((earlier, worse)) = before.filter(|_| rank >= 8 && error > wanted) else {
+        return false;
+    };
+    let slope = (worse / error).ln().max(1e-6) / (rank as f64 / earlier as f64).ln();
+    // The curve bends down for arrays of low rank: allow for twice the slope.
+    (error / wanted).ln() / (2.0 * slope) > (HIGHEST as f64 / rank as f64).ln()
 }
 
 struct Cp<T> {

@@ -15,9 +15,14 @@ pub(super) struct Basis<T> {
     pub(super) values: Vec<f64>,
 }
 
-/// The eigenvectors of `gram` that carry all but `tail` of squared norm, such
-/// that `x ≈ Σ_j c_j rows_j` for the vectors `x` whose second moments it has.
-pub(super) fn leading<T: Field>(name: &str, gram: &Tensor<T>, tail: f64) -> Result<Basis<T>> {
+/// The eigenvectors of `gram`, at most `most`, that carry all but `tail` of squared
+/// norm, such that `x ≈ Σ_j c_j rows_j` for the vectors `x` whose second moments it has.
+pub(super) fn leading<T: Field>(
+    name: &str,
+    gram: &Tensor<T>,
+    tail: f64,
+    most: usize,
+) -> Result<Basis<T>> {
     let found = eigh(&gram.view()).map_err(|error| failed(name, error))?;
     let n = found.values.len();
     let squares: Vec<f64> = found
@@ -26,8 +31,8 @@ pub(super) fn leading<T: Field>(name: &str, gram: &Tensor<T>, tail: f64) -> Resu
         .rev()
         .map(|&value| value.max(0.0))
         .collect();
-    let mut kept = n;
-    let mut lost = 0.0;
+    let mut kept = n.min(most);
+    let mut lost: f64 = squares[kept..].iter().sum();
     while kept > 1 && lost + squares[kept - 1] <= tail {
         lost += squares[kept - 1];
         kept -= 1;

@@ -40,7 +40,7 @@ impl Candidate for TensorTrainCandidate {
         progress: &Progress<'_>,
     ) -> Result<Vec<Box<dyn Family + 'p>>> {
         let mut chains = axis_chains(problem);
-        if !problem.is_large() {
+        if !problem.is_long() {
             chains.extend(block_chains(problem.shape()));
         }
         decompose("tt", problem, chains, progress)
@@ -87,7 +87,7 @@ fn axis_chains(problem: &Problem<'_>) -> Vec<Chain> {
     if long.len() < 2 {
         return vec![];
     }
-    let mut orders = if problem.is_large() {
+    let mut orders = if problem.is_long() {
         vec![long.clone()]
     } else if long.len() <= 3 {
         permutations(&long)
@@ -166,7 +166,7 @@ fn block_chains(shape: &[usize]) -> Vec<Chain> {
 /// Digits axis by axis, interleaved, and one core per interleaved level.
 fn digit_chains(problem: &Problem<'_>) -> Vec<Chain> {
     let shape = problem.shape();
-    if problem.is_large() || problem.len() < 8 {
+    if problem.is_long() || problem.len() < 8 {
         return vec![];
     }
     let split: Option<Vec<Vec<usize>>> = shape.iter().map(|&length| digits(length, true)).collect();
@@ -202,6 +202,7 @@ fn digit_chains(problem: &Problem<'_>) -> Vec<Chain> {
                 .collect(),
         );
     }
+    let levels_differ = levels.iter().any(|level| level.len() > 1);
     let single = |order: Vec<usize>| -> Vec<Vec<usize>> {
         order.into_iter().map(|axis| vec![axis]).collect()
     };
@@ -210,8 +211,10 @@ fn digit_chains(problem: &Problem<'_>) -> Vec<Chain> {
         ("digits interleaved", single(levels.concat())),
         ("digits level by level", levels),
     ];
-    if problem.len() > THOROUGH {
-        chains.truncate(2);
+    if problem.len() > THOROUGH && levels_differ {
+        // The middle bonds of a long chain cost most: one variant has to do.
+        chains.drain(..1);
+        chains.truncate(1);
     }
     chains.dedup_by(|a, b| a.1 == b.1);
     chains
@@ -276,7 +279,11 @@ impl<T: Field> Train<T> {
         let bonds = lengths.len() - 1;
         // Truncation may use a share of the error that shrinks the work where
         // there is much of it; the fineness decides about the rest.
-        let share = if problem.len() > THOROUGH { 0.35 } else { 0.1 };
+        let share = match problem.len() {
+            _ if problem.is_large() => 0.7,
+            length if length > THOROUGH => 0.35,
+            _ => 0.1,
+        };
         let tolerance = match problem.goal() {
             Goal::Error(error) => share * error.min(1.0) * norm / (bonds as f64).sqrt(),
             _ => 1e-7 * norm,
@@ -288,12 +295,17 @@ impl<T: Field> Train<T> {
             let rows = rank * length;
             let columns = rest.len() / rows;
             let matrix = rest.reshaped(&[rows, columns])?;
-            let found = truncated_svd(
-                &matrix.view(),
-                &Truncation::tolerance(tolerance),
-                SvdMethod::Auto,
-            )
-            .map_err(|error| failed(structure, error))?;
+            // A core larger than the file allowed cannot be stored.
+            let most = match problem.goal() {
+                Goal::Bytes(bytes) => Some((bytes.saturating_mul(4) as usize / rows).max(1)),
+                _ => None,
+            };
+            let truncation = Truncation {
+                max_rank: most,
+                tolerance,
+            };
+            let found = truncated_svd(&matrix.view(), &truncation, SvdMethod::Auto)
+                .map_err(|error| failed(structure, error))?;
             drop(matrix);
             rank = found.s.len();
             if problem.is_large() && 2 * rank > rows {

@@ -21,6 +21,8 @@ use super::spans::{Named, blocks};
 
 /// Part of the squared error allowed that truncation before quantisation may use.
 const TRUNCATION: f64 = 1e-3;
+/// The same for large arrays, whose noise must go before anything is copied.
+const TRUNCATION_LARGE: f64 = 0.5;
 /// Sides of blocks that are tried.
 const SIDES: [usize; 5] = [4, 8, 16, 32, 64];
 
@@ -63,7 +65,12 @@ fn propose<'p, T: Field>(
     if problem.is_large() {
         return Ok(families);
     }
-    for named in blocks(shape, &SIDES, true) {
+    let sides = if problem.is_long() {
+        &SIDES[2..3]
+    } else {
+        &SIDES[..]
+    };
+    for named in blocks(shape, sides, true) {
         progress.check()?;
         // Inside blocks, and along short axes such as colour.
         let mut number = 0;
@@ -123,8 +130,17 @@ impl<T: Field> Tucker<T> {
             x.clone().reshaped(&layout.fine_shape())?
         };
         let allowed = match problem.goal() {
-            Goal::Error(error) => TRUNCATION * error * error * total,
+            Goal::Error(error) => {
+                let large = problem.is_large();
+                let part = if large { TRUNCATION_LARGE } else { TRUNCATION };
+                part * error.min(1.0).powi(2) * total
+            }
             _ => 1e-12 * total,
+        };
+        // A basis larger than the file allowed cannot be stored.
+        let most = match problem.goal() {
+            Goal::Bytes(bytes) => bytes.saturating_mul(4) as usize,
+            _ => usize::MAX,
         };
         let before = squared_norm(&fine);
         // Short axes first: they are cheap and leave less for the long ones.
@@ -133,8 +149,10 @@ impl<T: Field> Tucker<T> {
         let mut found: Vec<(usize, Basis<T>)> = Vec::new();
         for &axis in &todo {
             let gram = mode_gram(&fine, axis)?;
-            let basis = leading("tucker", &gram, allowed / todo.len() as f64)?;
-            let (kept, length) = (basis.rows.shape()[0], fine.shape()[axis]);
+            let length = fine.shape()[axis];
+            let rank = (most / length).max(1);
+            let basis = leading("tucker", &gram, allowed / todo.len() as f64, rank)?;
+            let kept = basis.rows.shape()[0];
             if problem.is_large() && 2 * kept > length {
                 // Not low-rank, and a second working copy would not fit.
                 return Ok(None);

@@ -25,7 +25,7 @@ use super::mixing::{Cell, Mixer, Opinion};
 use super::range::{Bits, price};
 
 /// Tensors with more elements than this are coded without parents.
-pub(crate) const FLAT: usize = 1 << 24;
+pub(crate) const FLAT: usize = 3 << 25;
 /// Outer axes that give parents.
 const PARENTS: usize = 4;
 /// Decisions about a bit length with cells of their own.

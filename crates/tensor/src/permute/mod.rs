@@ -27,7 +27,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::threads::{is_parallel, parallel_for};
-use crate::{Element, Error, Result, Scalar, View, ViewMut, row_major};
+use crate::{Element, Error, Result, View, ViewMut, row_major};
 
 use layout::{Axis, Layout};
 use tile::{Extent, Kernel, Store, copy_run};
@@ -41,7 +41,7 @@ const SMALL: usize = 96;
 const BUFFERED: usize = 512 << 10;
 
 /// From this size on writes go past the caches: the result would not stay there.
-const STREAMED: usize = 16 << 20;
+pub(crate) const STREAMED: usize = 16 << 20;
 
 /// Bytes worth a task of their own.
 const TASK: usize = 512 << 10;
@@ -97,6 +97,34 @@ unsafe fn copy_strided<T: Element>(target: *mut T, strides: &[isize], source: &V
     // SAFETY: the layout addresses the same elements as the two views; bytes
     // of any element type may be moved as bytes.
     unsafe { copy_layout(&layout, target.cast(), source.as_ptr().cast()) }
+}
+
+/// A copy of `size` bytes an element between raw addresses.
+pub(crate) struct StridedCopy<'a> {
+    pub shape: &'a [usize],
+    pub size: usize,
+    pub source: *const u8,
+    /// In elements.
+    pub source_strides: &'a [isize],
+    pub target: *mut u8,
+    /// In elements.
+    pub target_strides: &'a [isize],
+}
+
+/// # Safety
+/// As [`copy_strided`].
+pub(crate) unsafe fn copy_bytes(copy: StridedCopy<'_>) {
+    if copy.shape.contains(&0) {
+        return;
+    }
+    let layout = Layout::new(
+        copy.shape,
+        copy.source_strides,
+        copy.target_strides,
+        copy.size,
+    );
+    // SAFETY: the caller's contract.
+    unsafe { copy_layout(&layout, copy.target, copy.source) }
 }
 
 /// # Safety
@@ -329,15 +357,15 @@ unsafe fn store_runs(
 }
 
 #[cfg(target_arch = "x86_64")]
-use x86::{fence, streaming_store};
+pub(crate) use x86::{fence, streaming_store};
 
 #[cfg(not(target_arch = "x86_64"))]
-fn streaming_store() -> Store {
+pub(crate) fn streaming_store() -> Store {
     copy_run_store
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn fence() {}
+pub(crate) fn fence() {}
 
 /// [`copy_run`] as a [`Store`].
 ///
@@ -350,7 +378,7 @@ unsafe fn copy_run_store(source: *const u8, target: *mut u8, bytes: usize) {
 
 /// An address handed to several threads, each of which uses its own part.
 #[derive(Clone, Copy)]
-struct Shared(*mut u8);
+pub(crate) struct Shared(pub *mut u8);
 
 // SAFETY: users of the address touch disjoint elements.
 unsafe impl Send for Shared {}
@@ -358,16 +386,7 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    fn get(self) -> *mut u8 {
+    pub fn get(self) -> *mut u8 {
         self.0
     }
-}
-
-/// Sum of squared absolute values, pairwise in `f64`.
-pub(crate) fn sum_of_squares<T: Scalar>(data: &[T]) -> f64 {
-    if data.len() <= 1024 {
-        return data.iter().map(|x| x.abs2()).sum();
-    }
-    let (left, right) = data.split_at(data.len() / 2);
-    sum_of_squares(left) + sum_of_squares(right)
 }

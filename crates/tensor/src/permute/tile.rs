@@ -17,7 +17,7 @@ pub(super) type Kernel =
 /// # Safety
 /// Both sides are valid for `bytes` bytes and don't overlap; the processor has
 /// the instructions the store was chosen for.
-pub(super) type Store = unsafe fn(source: *const u8, target: *mut u8, bytes: usize);
+pub(crate) type Store = unsafe fn(source: *const u8, target: *mut u8, bytes: usize);
 
 /// The part of a tile that exists, and where its columns go.
 #[derive(Clone, Copy)]

@@ -28,7 +28,7 @@ pub(super) fn transpose(tiling: &Tiling) -> Option<Kernel> {
 }
 
 /// The fastest store that leaves the caches alone.
-pub(super) fn streaming_store() -> Store {
+pub(crate) fn streaming_store() -> Store {
     if is_x86_feature_detected!("avx512f") {
         stream_avx512
     } else if is_x86_feature_detected!("avx") {
@@ -39,7 +39,7 @@ pub(super) fn streaming_store() -> Store {
 }
 
 /// Orders streaming stores before whatever publishes the result.
-pub(super) fn fence() {
+pub(crate) fn fence() {
     // SAFETY: SSE is part of every x86-64.
     unsafe { _mm_sfence() };
 }
