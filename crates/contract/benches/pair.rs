@@ -3,9 +3,6 @@
 //!
 //! `cargo bench -p tensegrity-contract --bench pair [NAME…]`
 
-// Printing is what it is for.
-#![allow(clippy::print_stdout)]
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use tensegrity_tensor::{Axes, DType, Strides, element_count, row_major};
 use crate::arena::Arena;
 use crate::execute::{Place, Step, StepReport};
 use crate::layout::{Consumer, arrange};
-use crate::pair::{Pair, PairSpec, Wires};
+use crate::pair::{Pair, PairSpec, Strategy, Wires};
 use crate::{Error, Result};
 
 /// Intermediates start on a cache line.
@@ -84,6 +84,8 @@ pub(crate) struct Compiler<'n> {
     network: &'n Network,
     path: &'n [(usize, usize)],
     dtype: DType,
+    /// Used wherever it applies if given.
+    strategy: Option<Strategy>,
     nodes: Vec<Node>,
     /// Wires of every tensor as a set in ascending order.
     sets: Vec<Wires>,
@@ -98,6 +100,7 @@ impl<'n> Compiler<'n> {
         path: &'n [(usize, usize)],
         strides: &[&[isize]],
         dtype: DType,
+        strategy: Option<Strategy>,
     ) -> Self {
         let mut nodes: Vec<Node> = (network.inputs.iter().zip(strides).enumerate())
             .map(|(number, (wires, strides))| Node {
@@ -132,6 +135,7 @@ impl<'n> Compiler<'n> {
             network,
             path,
             dtype,
+            strategy,
             nodes,
             sets,
             consumers,
@@ -189,7 +193,10 @@ impl<'n> Compiler<'n> {
         };
         let (a, b) = (&self.nodes[left], &self.nodes[right]);
         let spec = PairSpec::new(&a.wires, &b.wires, &result, |w| self.dim(w));
-        let pair = Pair::new(&spec, [&a.strides, &b.strides, &strides], self.dtype);
+        let all = [a.strides.as_slice(), &b.strides, &strides];
+        let forced = (self.strategy)
+            .and_then(|strategy| Pair::with_strategy(&spec, all, self.dtype, strategy));
+        let pair = forced.unwrap_or_else(|| Pair::new(&spec, all, self.dtype));
         report(StepReport {
             left: a.wires.clone(),
             right: b.wires.clone(),

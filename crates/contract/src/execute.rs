@@ -19,7 +19,7 @@ use tensegrity_tensor::{
 };
 
 use crate::compile::{Compiler, check_layouts, check_path};
-use crate::pair::{Choice, Pair, Scratch, Wires};
+use crate::pair::{Choice, Pair, Scratch, Strategy, Wires};
 use crate::{Error, Result};
 
 /// A contraction compiled for shapes, strides and element type.
@@ -93,7 +93,7 @@ impl Program {
         output: &[isize],
         dtype: DType,
     ) -> Result<Self> {
-        Self::trace(network, path, strides, output, dtype, &mut |_| {})
+        Self::trace(network, path, strides, output, (dtype, None), &mut |_| {})
     }
 
     /// As [`Program::compile`], with every step in words.
@@ -108,10 +108,34 @@ impl Program {
         dtype: DType,
     ) -> Result<(Self, Vec<StepReport>)> {
         let mut reports = Vec::new();
-        let program = Self::trace(network, path, strides, output, dtype, &mut |report| {
-            reports.push(report);
-        })?;
+        let program = Self::trace(
+            network,
+            path,
+            strides,
+            output,
+            (dtype, None),
+            &mut |report| {
+                reports.push(report);
+            },
+        )?;
         Ok((program, reports))
+    }
+
+    /// As [`Program::compile`], by `strategy` wherever it applies; for tests.
+    ///
+    /// # Errors
+    /// As [`Program::compile`].
+    #[doc(hidden)]
+    pub fn compile_with_strategy(
+        network: &Network,
+        path: &[(usize, usize)],
+        strides: &[&[isize]],
+        output: &[isize],
+        dtype: DType,
+        strategy: Strategy,
+    ) -> Result<Self> {
+        let options = (dtype, Some(strategy));
+        Self::trace(network, path, strides, output, options, &mut |_| {})
     }
 
     fn trace(
@@ -119,13 +143,13 @@ impl Program {
         path: &[(usize, usize)],
         strides: &[&[isize]],
         output: &[isize],
-        dtype: DType,
+        (dtype, strategy): (DType, Option<Strategy>),
         report: &mut dyn FnMut(StepReport),
     ) -> Result<Self> {
         network.validate()?;
         check_path(network.inputs.len(), path)?;
         check_layouts(network, strides, output)?;
-        let mut compiler = Compiler::new(network, path, strides, dtype);
+        let mut compiler = Compiler::new(network, path, strides, dtype, strategy);
         let count = network.inputs.len();
         let mut steps = Vec::with_capacity(path.len().max(1));
         if count < 2 {

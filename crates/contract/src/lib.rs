@@ -65,7 +65,7 @@ pub use explain::{Explanation, StepExplanation};
 pub use import::{Instance, read_network};
 pub use log::{Scaled, contract_log, contract_log_with};
 pub use plan::{PLAN_VERSION, Plan, Provenance};
-pub use run::run_diagram;
+pub use run::{run_diagram, run_plan};
 
 pub use planner::{
     Effort, Order, PlanOptions, Planner, linear_to_ssa, planner, planner_names, register_planner,

@@ -1,9 +1,9 @@
 //! A contraction order that can be kept.
 
 use serde::{Deserialize, Serialize};
-use tensegrity_diagram::Network;
+use tensegrity_diagram::{Network, Pass};
 
-use crate::planner::{Effort, planner};
+use crate::planner::{Effort, Order, planner};
 use crate::tree::check_ssa;
 use crate::{Cost, Error, Objective, PlanOptions, Result, TensorId, Tree};
 
@@ -25,6 +25,8 @@ pub struct Provenance {
     pub effort: Effort,
     /// Seed of random choices.
     pub seed: u64,
+    /// Simplifications made before searching.
+    pub simplifications: Vec<Pass>,
 }
 
 /// Which pairs to contract, in which order, for one network.
@@ -66,15 +68,13 @@ impl Plan {
     /// [`PlanOptions::memory_limit`] at their peak; the errors of the planner.
     pub fn new(network: &Network, options: &PlanOptions) -> Result<Self> {
         network.validate()?;
-        let path = match network.inputs.len() {
-            // There is nothing to choose, but a wrong name is still wrong.
-            0..=2 => {
-                planner(&options.planner)?;
-                crate::planner::only_path(network.inputs.len())
-            }
-            _ => planner(&options.planner)?.path(network, options)?,
+        let planner = planner(&options.planner)?;
+        let order = match network.inputs.len() {
+            // There is nothing to choose.
+            0..=2 => crate::planner::only_path(network.inputs.len()).into(),
+            _ => planner.order(network, options)?,
         };
-        Self::finish(network, &path, options, options.planner.to_string(), true)
+        Self::finish(network, &order, options, Some(&options.planner))
     }
 
     /// A plan that follows `path`: pairs numbered after the operands, in the
@@ -90,19 +90,19 @@ impl Plan {
         options: &PlanOptions,
     ) -> Result<Self> {
         network.validate()?;
-        Self::finish(network, path, options, "path".to_owned(), false)
+        Self::finish(network, &path.to_vec().into(), options, None)
     }
 
     fn finish(
         network: &Network,
-        path: &[(TensorId, TensorId)],
+        order: &Order,
         options: &PlanOptions,
-        planner: String,
-        reorder: bool,
+        planner: Option<&str>,
     ) -> Result<Self> {
-        check_ssa(network.inputs.len(), path)?;
-        let mut tree = Tree::build(network, path);
-        if reorder && path.len() > 2 {
+        check_ssa(network.inputs.len(), &order.pairs)?;
+        let mut tree = Tree::build(network, &order.pairs);
+        // A path that was given keeps its order.
+        if planner.is_some() && order.pairs.len() > 2 {
             tree = tree.reordered();
         }
         let plan = Self {
@@ -112,10 +112,11 @@ impl Plan {
             sliced: Vec::new(),
             element_bytes: options.element_bytes,
             provenance: Provenance {
-                planner,
+                planner: planner.unwrap_or("path").to_owned(),
                 minimize: options.minimize.to_string(),
                 effort: options.effort,
                 seed: options.seed,
+                simplifications: order.simplified.iter().collect(),
             },
         };
         plan.check_memory(options.memory_limit)?;

@@ -1,8 +1,7 @@
-//! Running diagrams.
+//! Running diagrams and plans.
 
-use smallvec::SmallVec;
 use tensegrity_diagram::{Diagram, Source};
-use tensegrity_tensor::{Array, DType, Element, Scalar, Tensor, View, c64, c128, row_major};
+use tensegrity_tensor::{Array, Axes, DType, Element, Scalar, Tensor, View, c64, c128, row_major};
 
 use crate::einsum::{Typed, conjugated};
 use crate::promote::{ArrayView, compute_dtype, result_dtype};
@@ -111,18 +110,54 @@ pub fn run_diagram(
         })
         .collect();
     let plan = Plan::new(&lowered.network, options)?;
-    let shape: SmallVec<[usize; 8]> = (lowered.network.output.iter())
-        .map(|&w| lowered.network.dims[w as usize] as usize)
-        .collect();
     with_element!(dtype, T => {
-        let operands = Typed::<T>::new(&views);
-        let strides: Vec<&[isize]> = operands.views.iter().map(View::strides).collect();
-        let output = row_major(&shape);
-        let program = Program::compile(&lowered.network, plan.pairs(), &strides, &output, T::DTYPE)?;
-        program.check_memory(options.memory_limit)?;
-        let result = program.run(&operands.views)?;
+        let result = run_typed::<T>(&plan, &views, options.memory_limit)?;
         Ok(scaled(result, lowered.scalar).into())
     })
+}
+
+/// Runs a plan on operands of any types, into a new array.
+///
+/// ```
+/// use tensegrity_contract::{Plan, PlanOptions, run_plan};
+/// use tensegrity_diagram::Expression;
+/// use tensegrity_tensor::Tensor;
+/// let bound = Expression::parse("ij,jk->ik")?.bind(&[&[1, 2], &[2, 1]])?;
+/// let plan = Plan::new(&bound.network, &PlanOptions::default())?;
+/// let (a, b) = (Tensor::full(&[1, 2], 3.0)?, Tensor::full(&[2, 1], 0.5)?);
+/// let product = run_plan(&plan, &[(&a).into(), (&b).into()], None)?;
+/// assert_eq!(product.typed::<f64>()?.as_slice(), [3.0]);
+/// # Ok::<(), tensegrity_contract::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::OperandCount`], [`Error::PlanShape`] if operands are not those the
+/// plan was made for; [`Error::MemoryBudget`] if intermediates need more than
+/// `memory_limit` bytes.
+pub fn run_plan(
+    plan: &Plan,
+    operands: &[ArrayView<'_>],
+    memory_limit: Option<u64>,
+) -> Result<Array> {
+    let dtype = compute_dtype(result_dtype(operands.iter().map(ArrayView::dtype)));
+    with_element!(dtype, T => run_typed::<T>(plan, operands, memory_limit).map(Array::from))
+}
+
+fn run_typed<T: Element>(
+    plan: &Plan,
+    operands: &[ArrayView<'_>],
+    memory_limit: Option<u64>,
+) -> Result<Tensor<T>> {
+    let network = plan.network();
+    let operands = Typed::<T>::new(operands);
+    let strides: Vec<&[isize]> = operands.views.iter().map(View::strides).collect();
+    let shape: Axes = (network.output.iter())
+        .map(|&w| network.dims[w as usize] as usize)
+        .collect();
+    let output = row_major(&shape);
+    let program = Program::compile(network, plan.pairs(), &strides, &output, T::DTYPE)?;
+    program.check_memory(memory_limit)?;
+    program.run(&operands.views)
 }
 
 fn argument<'a>(

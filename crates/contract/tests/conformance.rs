@@ -5,9 +5,11 @@ mod generator;
 
 use generator::cases::{Case, cases};
 use generator::{Laid, Order, brute_force};
+use tensegrity_contract::pair::Strategy;
 use tensegrity_contract::promote::ArrayView;
-use tensegrity_contract::{PlanOptions, einsum_into, einsum_typed};
-use tensegrity_tensor::{Element, Scalar, SplitMix64, View, ViewMut, c64, c128};
+use tensegrity_contract::{Plan, PlanOptions, Program, einsum_into, einsum_typed};
+use tensegrity_diagram::Expression;
+use tensegrity_tensor::{DType, Element, Scalar, SplitMix64, View, ViewMut, c64, c128, row_major};
 
 /// The table the Python tests run against NumPy; see `examples/conformance_table.rs`.
 const SEED: u64 = 2024;
@@ -73,6 +75,46 @@ where
             let error = x.sub(y).abs2().sqrt();
             assert!(error <= tolerance, "{x:?} is not {y:?}: {label}");
         });
+    }
+}
+
+#[test]
+fn every_strategy_agrees() {
+    let mut values = SplitMix64::new(6);
+    for case in cases(SEED, COUNT) {
+        let laid = operands(&case, || values.centred());
+        let views: Vec<View<'_, f64>> = laid.iter().map(Laid::view).collect();
+        let terms: Vec<(&[u32], View<'_, f64>)> = (case.operands.iter().zip(&views))
+            .map(|(wires, view)| (wires.as_slice(), view.clone()))
+            .collect();
+        let wanted = brute_force(&terms, &case.output, &case.dims);
+        let expression = Expression::parse(&case.expression).expect("a legal expression");
+        let shapes: Vec<&[usize]> = case.shapes.iter().map(Vec::as_slice).collect();
+        let bound = expression.bind(&shapes).expect("legal shapes");
+        let plan = Plan::new(&bound.network, &PlanOptions::default()).expect("a plan");
+        let seen: Vec<View<'_, f64>> = (bound.operands.iter().zip(&views))
+            .map(|(binding, view)| binding.view(view).expect("the shapes bound to"))
+            .collect();
+        let strides: Vec<&[isize]> = seen.iter().map(View::strides).collect();
+        for strategy in Strategy::ALL {
+            let program = Program::compile_with_strategy(
+                &bound.network,
+                plan.pairs(),
+                &strides,
+                &row_major(&bound.shape),
+                DType::F64,
+                strategy,
+            );
+            let found = program.and_then(|p| p.run(&seen)).expect("a run");
+            let terms = case.dims.iter().product::<usize>().max(1) as f64;
+            let tolerance = 8.0 * f64::EPSILON * terms * 0.5f64.powi(views.len() as i32);
+            for (&x, &y) in found.as_slice().iter().zip(&wanted) {
+                assert!(
+                    (x - y).abs() <= tolerance,
+                    "{x} is not {y}: {strategy:?} {case:?}"
+                );
+            }
+        }
     }
 }
 

@@ -133,7 +133,11 @@ pub fn fit(
     let operand = Operand::new(x, 0)?;
     let array = operand.to_array();
     let structure = Some(structure).filter(|name| *name != "auto");
-    let options = FitOptions { structure, seed, ..FitOptions::default() };
+    let options = FitOptions {
+        structure,
+        seed,
+        ..FitOptions::default()
+    };
     let found = py
         .detach(|| tensegrity::fit(&array, operand.source, target, &options))
         .map_err(|error| refused(&error))?;

@@ -60,7 +60,7 @@ pub(super) unsafe fn strided_copy<T: Kernel>(
 struct Shared<T>([*const T; 2], *mut T);
 
 // SAFETY: pieces read the operands only and write disjoint parts of the result.
-unsafe impl<T: Sync> Sync for Shared<T> {}
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl Body {
     /// A strided copy, for a tensor of which nothing is summed.

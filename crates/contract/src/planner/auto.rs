@@ -5,11 +5,11 @@ use tensegrity_diagram::{Network, Passes, simplify};
 use super::exact::Path;
 use super::optimal::exact_path;
 use super::reconfigure::{PieceOptions, reconfigure};
-use super::registry::Planner;
+use super::registry::{Order, Planner};
 use super::{Effort, PlanOptions, greedy};
+use crate::Result;
 use crate::cost::Objective;
 use crate::tree::Tree;
-use crate::{Result, TensorId};
 
 /// Exact where that is quick, else greedy with improvements.
 #[derive(Debug)]
@@ -59,13 +59,13 @@ impl Budget {
 }
 
 impl Planner for Auto {
-    fn path(&self, network: &Network, options: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
+    fn order(&self, network: &Network, options: &PlanOptions) -> Result<Order> {
         let count = network.inputs.len();
         let objective = options.minimize;
         if count <= EXACT_TENSORS
             && let Some(path) = exact_path(network, objective, options.outer_products)?
         {
-            return Ok(path);
+            return Ok(path.into());
         }
         let simple = simplify(network, Passes::ALL)?;
         let budget = Budget::new(options.effort);
@@ -98,7 +98,10 @@ impl Planner for Auto {
                 best = Some((cost, path));
             }
         }
-        Ok(best.map(|(_, path)| path).unwrap_or_default())
+        Ok(Order {
+            pairs: best.map(|(_, path)| path).unwrap_or_default(),
+            simplified: Passes::ALL,
+        })
     }
 }
 

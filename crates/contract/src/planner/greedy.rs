@@ -17,10 +17,10 @@ use tensegrity_tensor::SplitMix64;
 
 use super::PlanOptions;
 use super::exact::Path;
-use super::registry::Planner;
+use super::registry::{Order, Planner};
+use crate::Result;
 use crate::cost::Objective;
 use crate::tree::{Tree, add_log2, leaf_wires, merge_wires};
-use crate::{Result, TensorId};
 
 /// On a wire of more tensors than this, each is offered to a few of the others.
 const CROWD: usize = 24;
@@ -346,9 +346,9 @@ impl Run {
 pub(crate) struct Greedy;
 
 impl Planner for Greedy {
-    fn path(&self, network: &Network, _: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
+    fn order(&self, network: &Network, _: &PlanOptions) -> Result<Order> {
         network.validate()?;
         let path = Ground::new(network).run(Weighing::PLAIN, f64::INFINITY);
-        Ok(path.unwrap_or_default())
+        Ok(path.unwrap_or_default().into())
     }
 }

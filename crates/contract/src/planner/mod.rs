@@ -26,7 +26,7 @@ mod tests;
 mod wire_set;
 
 pub use path::{linear_to_ssa, ssa_to_linear};
-pub use registry::{Planner, planner, planner_names, register_planner};
+pub use registry::{Order, Planner, planner, planner_names, register_planner};
 
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@ use tensegrity_diagram::Network;
 
 use super::bundles::{Bundles, MOST_TENSORS};
 use super::exact::{Exact, ExactOptions, Path, search};
-use super::registry::Planner;
+use super::registry::{Order, Planner};
 use super::{PlanOptions, greedy};
 use crate::cost::Objective;
 use crate::tree::leaf_wires;
@@ -17,12 +17,11 @@ use crate::{Error, Result, TensorId};
 pub(crate) struct Optimal;
 
 impl Planner for Optimal {
-    fn path(&self, network: &Network, options: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
-        exact_path(network, options.minimize, options.outer_products)?.ok_or(
-            Error::SearchTooLarge {
-                tensors: network.inputs.len(),
-            },
-        )
+    fn order(&self, network: &Network, options: &PlanOptions) -> Result<Order> {
+        let path = exact_path(network, options.minimize, options.outer_products)?;
+        path.map(Order::from).ok_or(Error::SearchTooLarge {
+            tensors: network.inputs.len(),
+        })
     }
 }
 

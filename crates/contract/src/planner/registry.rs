@@ -4,23 +4,42 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use tensegrity_diagram::Network;
+use tensegrity_diagram::{Network, Passes};
 
 use super::{PlanOptions, auto, greedy, optimal};
 use crate::{Error, Result, TensorId};
 
+/// A contraction order and how it was prepared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Pairs of tensors: operands are numbered from zero, the result of pair
+    /// `k` is tensor `operands + k`, and every tensor but the last is used once.
+    pub pairs: Vec<(TensorId, TensorId)>,
+    /// Simplifications made before searching.
+    pub simplified: Passes,
+}
+
+impl From<Vec<(TensorId, TensorId)>> for Order {
+    /// An order found without simplification.
+    fn from(pairs: Vec<(TensorId, TensorId)>) -> Self {
+        Self {
+            pairs,
+            simplified: Passes::NONE,
+        }
+    }
+}
+
 /// A way to find a contraction order.
 pub trait Planner: Debug + Send + Sync {
-    /// Pairs of tensors that contract `network`: operands are numbered from
-    /// zero, the result of pair `k` is tensor `operands + k`, and every tensor
-    /// but the last is used once. Must depend on its arguments only.
+    /// Pairs of tensors that contract `network`. Must depend on its arguments
+    /// only.
     ///
     /// The order of independent pairs does not matter; a plan puts them in the
     /// order of least peak memory.
     ///
     /// # Errors
     /// If no order can be found within the effort allowed.
-    fn path(&self, network: &Network, options: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>>;
+    fn order(&self, network: &Network, options: &PlanOptions) -> Result<Order>;
 }
 
 type Registry = RwLock<BTreeMap<String, Arc<dyn Planner>>>;

@@ -50,6 +50,10 @@ fn options(planner: &'static str, minimize: Objective, outer_products: bool) -> 
     }
 }
 
+fn find(name: &str, network: &Network, options: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
+    Ok(planner(name)?.order(network, options)?.pairs)
+}
+
 /// The least flops, write and size found by three searches.
 fn optima(network: &Network, outer: bool) -> [u128; 3] {
     let best = |minimize| {
@@ -178,9 +182,7 @@ fn exact_search_agrees_with_brute_force() {
         let net = random_network(&mut rng, 3 + round % 3, 6);
         for objective in OBJECTIVES {
             let best = brute_force(&net, objective, false);
-            let path = planner("optimal")
-                .unwrap()
-                .path(&net, &options("", objective, true));
+            let path = find("optimal", &net, &options("", objective, true));
             let found = Tree::new(&net, &path.unwrap())
                 .unwrap()
                 .log2_cost(objective);
@@ -213,9 +215,7 @@ fn connected_search_agrees_with_brute_force() {
                 // Every connected order ends in an outer product.
                 continue;
             }
-            let path = planner("optimal")
-                .unwrap()
-                .path(&net, &options("", objective, false));
+            let path = find("optimal", &net, &options("", objective, false));
             let found = Tree::new(&net, &path.unwrap())
                 .unwrap()
                 .log2_cost(objective);
@@ -323,9 +323,7 @@ fn simplification_never_raises_the_least_size() {
         });
         let floor = floor.fold(1.0, f64::max).log2();
         let least = |network: &Network| {
-            let path = planner("optimal")
-                .unwrap()
-                .path(network, &options("", Objective::Size, true));
+            let path = find("optimal", network, &options("", Objective::Size, true));
             let cost = Tree::new(network, &path.unwrap())
                 .unwrap()
                 .log2_cost(Objective::Size);
@@ -342,10 +340,7 @@ fn reordering_lowers_the_peak_and_nothing_else() {
     let mut rng = SplitMix64::new(5);
     for _ in 0..100 {
         let net = random_network(&mut rng, 9, 10);
-        let path = planner("greedy")
-            .unwrap()
-            .path(&net, &PlanOptions::default())
-            .unwrap();
+        let path = find("greedy", &net, &PlanOptions::default()).unwrap();
         let tree = Tree::new(&net, &path).unwrap();
         let better = tree.reordered();
         let (a, b) = (tree.cost(Objective::Flops), better.cost(Objective::Flops));
@@ -373,10 +368,7 @@ fn improving_pieces_never_hurts() {
     let mut rng = SplitMix64::new(8);
     for objective in OBJECTIVES {
         let net = random_network(&mut rng, 40, 45);
-        let start = planner("greedy")
-            .unwrap()
-            .path(&net, &PlanOptions::default())
-            .unwrap();
+        let start = find("greedy", &net, &PlanOptions::default()).unwrap();
         let objective = match objective {
             Objective::Peak => Objective::Size,
             other => other,
@@ -438,11 +430,12 @@ fn impossible_sizes_are_planned_in_logarithms() {
 struct InOrder;
 
 impl Planner for InOrder {
-    fn path(&self, network: &Network, _: &PlanOptions) -> Result<Vec<(TensorId, TensorId)>> {
+    fn order(&self, network: &Network, _: &PlanOptions) -> Result<Order> {
         let n = network.inputs.len();
-        Ok((1..n)
+        let pairs: Vec<(TensorId, TensorId)> = (1..n)
             .map(|k| (if k == 1 { 0 } else { n + k - 2 }, k))
-            .collect())
+            .collect();
+        Ok(pairs.into())
     }
 }
 
