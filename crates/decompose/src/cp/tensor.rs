@@ -7,7 +7,7 @@ use crate::input::prepare;
 use crate::unfold::{khatri_rao, mode_product, reshaped};
 use crate::{Entry, Error, Result};
 
-/// X̂ = Σ_r weights[r] · U₀[:, r] ∘ U₁[:, r] ∘ … with factors U_k of shape [n_k, R].
+/// X̂ = Σ_r weights\[r\] · U₀[:, r] ∘ U₁[:, r] ∘ … with factors U_k of shape [n_k, R].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CpTensor<T> {
     weights: Vec<f64>,

@@ -182,7 +182,7 @@ impl<T: Entry> TtTensor<T> {
     }
 }
 
-/// Σ_i G[i], [r, r'].
+/// Σ_i G\[i\], [r, r'].
 fn summed<T: Entry>(core: &Tensor<T>) -> Result<Tensor<T>> {
     let [r, n, s] = core_shape(core);
     let mut sum = vec![T::ZERO; r * s];
@@ -199,7 +199,7 @@ fn summed<T: Entry>(core: &Tensor<T>) -> Result<Tensor<T>> {
     Ok(Tensor::from_vec(sum, &[r, s])?)
 }
 
-/// A[i] ⊗ B[i] for every i.
+/// A\[i\] ⊗ B\[i\] for every i.
 fn kronecker_core<T: Entry>(a: &Tensor<T>, b: &Tensor<T>) -> Result<Tensor<T>> {
     let ([ra, n, sa], [rb, _, sb]) = (core_shape(a), core_shape(b));
     let shape = [ra * rb, n, sa * sb];

@@ -11,9 +11,9 @@ use crate::{Entry, Error, Result, TtTensor};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gauge {
-    /// All cores but the last are left-orthogonal: Σ_i G[i]ᴴ·G[i] = 1.
+    /// All cores but the last are left-orthogonal: Σ_i G\[i\]ᴴ·G\[i\] = 1.
     Left,
-    /// All cores but the first are right-orthogonal: Σ_i G[i]·G[i]ᴴ = 1.
+    /// All cores but the first are right-orthogonal: Σ_i G\[i\]·G\[i\]ᴴ = 1.
     Right,
     /// Left-orthogonal before, right-orthogonal after this core.
     Mixed(usize),
