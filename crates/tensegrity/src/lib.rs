@@ -6,8 +6,8 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | crate root | [`Tensor`], [`View`], [`Array`], [`einsum!`], [`fit()`] |
-//! | [`file`] | reading and writing png, jpeg, npy, npz, safetensors, csv |
+//! | crate root | [`Tensor`], [`View`], [`Array`], [`contract::einsum!`], [`fit()`] |
+//! | [`mod@file`] | reading and writing png, jpeg, npy, npz, safetensors, csv |
 //! | [`linalg`] | products, QR, SVD, eigh, Cholesky, truncated SVD |
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
 //! | [`contract`] | planners, plans, execution |

@@ -5,7 +5,7 @@ use tensegrity_tensor::{Axes, Tensor, View};
 use crate::input::prepare;
 use crate::{Entry, Error, Result};
 
-/// X̂[i₀, …, i_{d−1}] = G₀[i₀]·G₁[i₁]·…·G_{d−1}[i_{d−1}], a product of matrices
+/// X̂\[i₀, …, i_{d−1}\] = G₀\[i₀\]·G₁\[i₁\]·…·G_{d−1}[i_{d−1}], a product of matrices
 /// G_k\[i\] of shape [r_k, r_{k+1}], r_0 = r_d = 1; stored as cores [r_k, n_k, r_{k+1}].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TtTensor<T> {
