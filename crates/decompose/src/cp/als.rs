@@ -33,7 +33,7 @@ const RCOND: f64 = 1e-12;
 /// ```
 /// use tensegrity_decompose::{CpOptions, cp_als};
 /// use tensegrity_tensor::Tensor;
-/// let x = Tensor::from_fn(&[4, 5, 6], |i| ((1 + i\[0\]) * (2 + i\[1\])) as f64 + i\[2\] as f64)?;
+/// let x = Tensor::from_fn(&[4, 5, 6], |i| ((1 + i[0]) * (2 + i[1])) as f64 + i[2] as f64)?;
 /// let found = cp_als(&x.view(), 2, &CpOptions::default())?;
 /// assert!(found.report.error < 1e-4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

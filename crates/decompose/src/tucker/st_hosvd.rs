@@ -22,7 +22,7 @@ use crate::{Decomposed, Entry, Error, Note, Report, Result, Tol, TuckerOptions, 
 /// ```
 /// use tensegrity_decompose::{Tol, TuckerOptions, st_hosvd};
 /// use tensegrity_tensor::Tensor;
-/// let x = Tensor::from_fn(&[8, 9, 10], |i| 1.0 / (1 + i\[0\] + i\[1\] + i\[2\]) as f64)?;
+/// let x = Tensor::from_fn(&[8, 9, 10], |i| 1.0 / (1 + i[0] + i[1] + i[2]) as f64)?;
 /// let found = st_hosvd(&x.view(), &Tol::Rel(1e-3), &TuckerOptions::default())?;
 /// assert!(found.report.error <= 1e-3);
 /// assert!(found.tensor.params() < x.len() / 4);
