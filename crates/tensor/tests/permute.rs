@@ -196,6 +196,44 @@ fn large_permutations_move_every_element() {
     }
 }
 
+/// Blocks of a large copy are cut at the cache lines of the target, wherever
+/// those fall.
+#[test]
+fn bit_permutations_reach_targets_of_any_alignment() {
+    fn check<T: Element>(order: &[usize]) {
+        let bits = order.len();
+        let mut value = T::ZERO;
+        let x = Tensor::from_fn(&vec![2; bits], |_| {
+            value = value.add(T::ONE);
+            value
+        })
+        .unwrap();
+        let view = x.view().permuted(order).unwrap();
+        let mut store = vec![T::ZERO; x.len() + 16];
+        for lead in 0..16 {
+            store.fill(T::ZERO);
+            let target = &mut store[lead..lead + x.len()];
+            copy_into(&mut ViewMut::from_slice(target, view.shape()), &view).unwrap();
+            for (i, &value) in target.iter().enumerate() {
+                // Bit `k` of the target counts axis `order[k]` of the source.
+                let place: usize = (0..bits)
+                    .map(|k| (i >> (bits - 1 - k) & 1) << (bits - 1 - order[k]))
+                    .sum();
+                assert!(value == x.as_slice()[place], "{order:?} + {lead} at {i}");
+            }
+            assert!(store[..lead].iter().all(|&v| v == T::ZERO));
+            assert!(store[lead + x.len()..].iter().all(|&v| v == T::ZERO));
+        }
+    }
+    let reversal: Vec<usize> = (0..17).rev().collect();
+    let shuffle: Vec<usize> = (0..17).map(|k| k * 7 % 17).collect();
+    let near: Vec<usize> = (0..14).chain([16, 14, 15]).collect();
+    for order in [&reversal, &shuffle, &near] {
+        check::<f64>(order);
+        check::<f32>(&order.iter().map(|&k| k + 1).chain([0]).collect::<Vec<_>>());
+    }
+}
+
 /// 2^24 bytes and more go past the caches.
 #[test]
 fn streamed_permutations_move_every_element() {

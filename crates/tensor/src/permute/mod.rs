@@ -30,11 +30,11 @@ use crate::threads::{is_parallel, parallel_for};
 use crate::{Element, Error, Result, View, ViewMut, row_major};
 
 use layout::{Axis, Layout};
-use tile::{Extent, Kernel, Store, copy_run};
+use tile::{Extent, Kernel, Store, copy_run, move_run};
 use tiling::{Offsets, Place, Side, Tiling, Walk};
 
 /// Copies of at most this many runs don't repay a tiling.
-const SMALL: usize = 96;
+const SMALL: usize = 256;
 
 /// From this size on tiles go through the buffer: half the second-level cache
 /// of current processors.
@@ -182,9 +182,8 @@ unsafe fn copy_small(layout: &Layout, target: *mut u8, source: *const u8) {
 /// As [`copy_layout`].
 unsafe fn nest<const RUN: usize>(axes: &[Axis], run: usize, target: *mut u8, source: *const u8) {
     let Some((axis, inner)) = axes.split_last() else {
-        let bytes = if RUN == 0 { run } else { RUN };
         // SAFETY: the caller's contract.
-        return unsafe { copy_run(source, target, bytes) };
+        return unsafe { move_run::<RUN>(source, target, run) };
     };
     for step in 0..axis.length as isize {
         // SAFETY: `step` is inside the axis.
@@ -192,7 +191,7 @@ unsafe fn nest<const RUN: usize>(axes: &[Axis], run: usize, target: *mut u8, sou
             let from = source.offset(step * axis.source);
             let to = target.offset(step * axis.target);
             match inner {
-                [] => copy_run(from, to, if RUN == 0 { run } else { RUN }),
+                [] => move_run::<RUN>(from, to, run),
                 inner => nest::<RUN>(inner, run, to, from),
             }
         }
@@ -202,7 +201,7 @@ unsafe fn nest<const RUN: usize>(axes: &[Axis], run: usize, target: *mut u8, sou
 /// # Safety
 /// As [`copy_layout`]; `bytes` are moved in total.
 unsafe fn copy_tiled(layout: &Layout, bytes: usize, target: *mut u8, source: *const u8) {
-    let tiling = Tiling::new(layout, target.addr());
+    let tiling = Tiling::new(layout, target.addr(), bytes >= BUFFERED);
     let mover = Mover::new(&tiling, bytes);
     let numbers = tiling.numbers();
     let (source, target) = (Shared(source.cast_mut()), Shared(target));
@@ -237,7 +236,7 @@ enum Way {
 
 impl<'a> Mover<'a> {
     fn new(tiling: &'a Tiling, bytes: usize) -> Self {
-        let row = tiling.near_target.source.len() * tiling.run;
+        let row = tiling.near_target.block() * tiling.run;
         let streams = bytes >= STREAMED;
         let store = if streams {
             streaming_store()
@@ -273,6 +272,7 @@ impl<'a> Mover<'a> {
             Way::Direct(kernel) => {
                 for place in walk {
                     let tile = Extent {
+                        first_row: place.first_row,
                         rows: place.rows,
                         columns: &columns[..place.columns],
                     };
@@ -313,12 +313,13 @@ impl<'a> Mover<'a> {
         source: *const u8,
     ) {
         let columns = &self.tiling.near_source.target;
-        let pitch = (self.tiling.near_target.source.len() * self.tiling.run) as isize;
+        let pitch = (self.tiling.near_target.block() * self.tiling.run) as isize;
         let in_buffer: Offsets = (0..columns.len() as isize).map(|k| k * pitch).collect();
         let mut buffer = Buffer([MaybeUninit::uninit(); BUFFER]);
         let buffer = buffer.0.as_mut_ptr().cast::<u8>();
         for place in walk {
             let tile = Extent {
+                first_row: place.first_row,
                 rows: place.rows,
                 columns: &in_buffer[..place.columns],
             };
@@ -348,7 +349,7 @@ unsafe fn store_runs(
     let (rows, columns) = (&tiling.near_target, &tiling.near_source);
     for column in 0..place.columns {
         for row in 0..place.rows {
-            let from = rows.source[row] + columns.source[column];
+            let from = rows.source[place.first_row + row] + columns.source[column];
             let to = rows.target[row] + columns.target[column];
             // SAFETY: the caller's contract.
             unsafe { store(source.offset(from), target.offset(to), tiling.run) };

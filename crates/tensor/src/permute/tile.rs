@@ -3,8 +3,8 @@
 use super::tiling::{Side, Tiling};
 
 /// Moves `rows × columns` runs: the run read at
-/// `source + near_target.source[row] + near_source.source[column]` is written
-/// at `target + near_target.target[row] + columns[column]`.
+/// `source + near_target.source[first_row + row] + near_source.source[column]`
+/// is written at `target + near_target.target[row] + columns[column]`.
 ///
 /// # Safety
 /// All those places are valid, and the processor has the instructions the
@@ -22,9 +22,17 @@ pub(crate) type Store = unsafe fn(source: *const u8, target: *mut u8, bytes: usi
 /// The part of a tile that exists, and where its columns go.
 #[derive(Clone, Copy)]
 pub(super) struct Extent<'a> {
+    pub first_row: usize,
     pub rows: usize,
     /// Target offset of every column.
     pub columns: &'a [isize],
+}
+
+impl Extent<'_> {
+    /// Source offsets of the rows.
+    pub fn offsets<'t>(&self, tiling: &'t Tiling) -> &'t [isize] {
+        &tiling.near_target.source[self.first_row..self.first_row + self.rows]
+    }
 }
 
 /// The fastest kernel for the tiles of `tiling` on this processor.
@@ -64,10 +72,8 @@ unsafe fn scatter<const RUN: usize, const BY_SOURCE: bool>(
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let bytes = if RUN == 0 { tiling.run } else { RUN };
-    let rows = tiling.near_target.source[..tile.rows]
-        .iter()
-        .zip(&tiling.near_target.target);
+    let bytes = tiling.run;
+    let rows = tile.offsets(tiling).iter().zip(&tiling.near_target.target);
     let columns = tiling.near_source.source.iter().zip(tile.columns);
     if BY_SOURCE {
         for (&from_row, &to_row) in rows {
@@ -75,7 +81,7 @@ unsafe fn scatter<const RUN: usize, const BY_SOURCE: bool>(
                 // SAFETY: the caller's contract.
                 unsafe {
                     let place = target.offset(to_row + to);
-                    copy_run(source.offset(from_row + from), place, bytes);
+                    move_run::<RUN>(source.offset(from_row + from), place, bytes);
                 }
             }
         }
@@ -85,9 +91,26 @@ unsafe fn scatter<const RUN: usize, const BY_SOURCE: bool>(
                 // SAFETY: the caller's contract.
                 unsafe {
                     let place = target.offset(to_row + to);
-                    copy_run(source.offset(from_row + from), place, bytes);
+                    move_run::<RUN>(source.offset(from_row + from), place, bytes);
                 }
             }
+        }
+    }
+}
+
+/// Copies `RUN` bytes, or `bytes` if that is zero.
+///
+/// # Safety
+/// Both sides are valid for that many bytes and don't overlap.
+#[inline(always)]
+pub(super) unsafe fn move_run<const RUN: usize>(source: *const u8, target: *mut u8, bytes: usize) {
+    // SAFETY: the caller's contract; both accesses are unaligned.
+    unsafe {
+        if RUN == 0 {
+            copy_run(source, target, bytes);
+        } else {
+            let run = source.cast::<[u8; RUN]>().read_unaligned();
+            target.cast::<[u8; RUN]>().write_unaligned(run);
         }
     }
 }

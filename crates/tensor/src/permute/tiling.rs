@@ -28,7 +28,12 @@ pub(super) struct Group {
     first: usize,
     last: usize,
     full: usize,
+    /// Whether blocks are stretches of the offsets rather than the same
+    /// offsets from another place.
+    sliced: bool,
 }
+
+const CACHE_LINE: usize = 64;
 
 /// Bytes of a memory page: loops are cut so that both sides finish a few
 /// hundred pages before they go on to the next, which is what the second-level
@@ -77,8 +82,9 @@ pub(super) struct Tiling {
 
 impl Tiling {
     /// Cuts `layout` into tiles. `target` is the address written first, for
-    /// aligning the blocks of writes with cache lines.
-    pub fn new(layout: &Layout, target: usize) -> Self {
+    /// aligning the blocks of writes with cache lines, which for a `large`
+    /// copy is worth longer tables.
+    pub fn new(layout: &Layout, target: usize, large: bool) -> Self {
         let mut axes = layout.axes.clone();
         let steps = (LINE / layout.run).max(1);
         let mut tiling = Self {
@@ -91,29 +97,29 @@ impl Tiling {
             target_start: layout.target_start,
         };
         let mut free: u64 = (1u64 << axes.len()) - 1;
+        let by_source = near_source_axes(&axes, steps);
         let lead = lead_in(
             &axes,
             layout.run,
             target.wrapping_add_signed(layout.target_start),
         );
+        let chain = match large {
+            true => tiling.take_chain(&axes, steps, &by_source, target),
+            false => 0,
+        };
+        free &= !((1 << chain) - 1);
         // Axes are sorted by target stride already.
-        for k in 0..axes.len() {
+        for k in chain..axes.len() {
             if 2 * tiling.near_target.full > steps {
                 break;
             }
             free &= !(1 << k);
             tiling.take(Side::Target, axes[k], steps, lead);
         }
-        let mut by_source: SmallVec<[usize; 12]> = (0..axes.len())
-            .filter(|&k| axes[k].source != 0 && axes[k].length > 1)
-            .collect();
-        by_source.sort_unstable_by_key(|&k| axes[k].source.unsigned_abs());
-        let mut span = 1;
         for k in by_source {
-            if 2 * span > steps || 2 * tiling.near_source.full > steps {
+            if 2 * tiling.near_source.full > steps {
                 break;
             }
-            span *= axes[k].length;
             // An axis of both groups is in the tile already.
             if free >> k & 1 == 0 {
                 continue;
@@ -146,6 +152,54 @@ impl Tiling {
     /// Largest number of bytes in a tile.
     pub fn tile_bytes(&self) -> usize {
         self.run * self.near_target.full * self.near_source.full
+    }
+
+    /// Takes the first axes into `near_target` as one long stretch of the
+    /// target, to be cut at cache lines, if short axes and an unaligned target
+    /// would otherwise have every block end inside a line. The result is the
+    /// number of axes taken.
+    fn take_chain(
+        &mut self,
+        axes: &[Axis],
+        steps: usize,
+        near_source: &[usize],
+        target: usize,
+    ) -> usize {
+        let address = target.wrapping_add_signed(self.target_start);
+        let lead = address.wrapping_neg() % CACHE_LINE;
+        if lead == 0 || self.run >= CACHE_LINE || !lead.is_multiple_of(self.run) {
+            return 0;
+        }
+        let (mut taken, mut length) = (0, 1);
+        for (k, axis) in axes.iter().enumerate() {
+            let longer = length * axis.length;
+            // Reads of an axis near in the source belong in every tile.
+            let apart = length >= steps && near_source.contains(&k);
+            if axis.target != (length * self.run) as isize || longer > 16 * steps || apart {
+                break;
+            }
+            (taken, length) = (k + 1, longer);
+        }
+        let aligned = (axes[taken..].iter()).all(|axis| axis.target % CACHE_LINE as isize == 0);
+        if taken < 2 || length < 4 * steps || !aligned {
+            return 0;
+        }
+        for axis in &axes[..taken] {
+            self.near_target.multiply(*axis, axis.length);
+        }
+        let first = lead / self.run;
+        let rest = length - first;
+        let count = 1 + rest.div_ceil(steps);
+        let group = &mut self.near_target;
+        (group.sliced, group.first, group.full) = (true, first, steps);
+        group.last = rest - (count - 2) * steps;
+        self.loops.push(Loop {
+            count,
+            first: [0, 0],
+            step: [0, 0],
+            blocks: Some(Side::Target),
+        });
+        taken
     }
 
     /// Adds `axis`, or a block of it, to a group with room for two steps or
@@ -221,10 +275,26 @@ impl Tiling {
     }
 }
 
+/// The axes of smallest source stride, until they span `steps` runs.
+fn near_source_axes(axes: &[Axis], steps: usize) -> SmallVec<[usize; 12]> {
+    let mut list: SmallVec<[usize; 12]> =
+        (0..axes.len()).filter(|&k| axes[k].source != 0).collect();
+    list.sort_unstable_by_key(|&k| axes[k].source.unsigned_abs());
+    let mut span = 1;
+    let needed = (list.iter())
+        .take_while(|&&k| {
+            let needed = 2 * span <= steps;
+            span *= axes[k].length;
+            needed
+        })
+        .count();
+    list.truncate(needed);
+    list
+}
+
 /// Runs before the first cache line boundary of the target, if every row of
 /// writes has the same; zero if that cannot be arranged.
 fn lead_in(axes: &[Axis], run: usize, target: usize) -> usize {
-    const CACHE_LINE: usize = 64;
     let Some((inner, outer)) = axes.split_first() else {
         return 0;
     };
@@ -251,6 +321,7 @@ impl Group {
             first: 1,
             last: 1,
             full: 1,
+            sliced: false,
         }
     }
 
@@ -274,8 +345,21 @@ impl Group {
         }
     }
 
+    /// Steps of the largest block.
+    pub fn block(&self) -> usize {
+        self.full
+    }
+
+    /// First offset of block `index`.
+    fn start(&self, index: usize) -> usize {
+        match (self.sliced, index) {
+            (false, _) | (true, 0) => 0,
+            (true, index) => self.first + (index - 1) * self.full,
+        }
+    }
+
     /// Steps of block `index` of `count`.
-    pub fn steps(&self, index: usize, count: usize) -> usize {
+    fn steps(&self, index: usize, count: usize) -> usize {
         if index == 0 {
             self.first
         } else if index + 1 == count {
@@ -334,6 +418,7 @@ pub(super) struct Walk<'a> {
     indices: SmallVec<[usize; 12]>,
     source: isize,
     target: isize,
+    first_row: usize,
     rows: usize,
     columns: usize,
 }
@@ -345,6 +430,9 @@ pub(super) struct Place {
     pub source: isize,
     /// As `source`.
     pub target: isize,
+    /// The first step along `near_target`, whose target offset is part of
+    /// `target` already.
+    pub first_row: usize,
     /// Steps along `near_target`.
     pub rows: usize,
     /// Steps along `near_source`.
@@ -361,6 +449,7 @@ impl<'a> Walk<'a> {
             indices: SmallVec::from_elem(0, tiling.loops.len()),
             source: tiling.source_start,
             target: tiling.target_start,
+            first_row: 0,
             // A group cut into a single, shorter block has no loop of its own.
             rows: tiling.near_target.first,
             columns: tiling.near_source.first,
@@ -385,7 +474,10 @@ impl<'a> Walk<'a> {
         self.indices[of] = index;
         match l.blocks {
             None => {}
-            Some(Side::Target) => self.rows = self.tiling.near_target.steps(index, l.count),
+            Some(Side::Target) => {
+                self.rows = self.tiling.near_target.steps(index, l.count);
+                self.first_row = self.tiling.near_target.start(index);
+            }
             Some(Side::Source) => self.columns = self.tiling.near_source.steps(index, l.count),
         }
     }
@@ -419,7 +511,8 @@ impl Iterator for Walk<'_> {
         while self.left > 0 {
             let place = Place {
                 source: self.source,
-                target: self.target,
+                target: self.target + (self.first_row * self.tiling.run) as isize,
+                first_row: self.first_row,
                 rows: self.rows,
                 columns: self.columns,
             };

@@ -9,8 +9,7 @@ use super::tiling::Tiling;
 
 /// The transpose of tiles that are dense on both sides, if there is one.
 pub(super) fn transpose(tiling: &Tiling) -> Option<Kernel> {
-    let (rows, columns) = (&tiling.near_target.source, &tiling.near_source.source);
-    if rows.len().min(columns.len()) < 3 {
+    if tiling.near_target.block().min(tiling.near_source.block()) < 3 {
         return None;
     }
     let (wide, narrow): (Kernel, Kernel) = match tiling.run {
@@ -68,12 +67,33 @@ unsafe fn transpose_doubles_avx512(
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let offsets = &tiling.near_target.source[..tile.rows];
+    let offsets = tile.offsets(tiling);
     let columns = tile.columns;
     for row in (0..tile.rows).step_by(8) {
         let rows: [*const u8; 8] = row_addresses(source, offsets, row);
+        let mut column = 0;
+        if row + 8 <= tile.rows {
+            while column + 8 <= columns.len() {
+                let mut r = [_mm512_setzero_si512(); 8];
+                for k in 0..8 {
+                    // SAFETY: a whole micro-tile lies inside the tile.
+                    r[k] = unsafe { _mm512_loadu_si512(rows[k].cast::<i64>().add(column).cast()) };
+                }
+                let r = transpose_8x8(r);
+                for k in 0..8 {
+                    // SAFETY: as above.
+                    unsafe {
+                        let place = target.offset(columns[column + k]).cast::<i64>().add(row);
+                        _mm512_storeu_si512(place.cast(), r[k]);
+                    }
+                }
+                column += 8;
+            }
+        }
+        // What is left is masked; only there, because loads cannot be
+        // forwarded from masked stores.
         let write = low_bits(tile.rows - row, 8) as __mmask8;
-        for column in (0..columns.len()).step_by(8) {
+        while column < columns.len() {
             let width = (columns.len() - column).min(8);
             let read = low_bits(width, 8) as __mmask8;
             let mut r = [_mm512_setzero_si512(); 8];
@@ -89,6 +109,7 @@ unsafe fn transpose_doubles_avx512(
                     _mm512_mask_storeu_epi64(place, write, r[k]);
                 }
             }
+            column += width;
         }
     }
 }
@@ -102,12 +123,33 @@ unsafe fn transpose_words_avx512(
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let offsets = &tiling.near_target.source[..tile.rows];
+    let offsets = tile.offsets(tiling);
     let columns = tile.columns;
     for row in (0..tile.rows).step_by(16) {
         let rows: [*const u8; 16] = row_addresses(source, offsets, row);
+        let mut column = 0;
+        if row + 16 <= tile.rows {
+            while column + 16 <= columns.len() {
+                let mut r = [_mm512_setzero_si512(); 16];
+                for k in 0..16 {
+                    // SAFETY: a whole micro-tile lies inside the tile.
+                    r[k] = unsafe { _mm512_loadu_si512(rows[k].cast::<i32>().add(column).cast()) };
+                }
+                let r = transpose_16x16(r);
+                for k in 0..16 {
+                    // SAFETY: as above.
+                    unsafe {
+                        let place = target.offset(columns[column + k]).cast::<i32>().add(row);
+                        _mm512_storeu_si512(place.cast(), r[k]);
+                    }
+                }
+                column += 16;
+            }
+        }
+        // What is left is masked; only there, because loads cannot be
+        // forwarded from masked stores.
         let write = low_bits(tile.rows - row, 16);
-        for column in (0..columns.len()).step_by(16) {
+        while column < columns.len() {
             let width = (columns.len() - column).min(16);
             let read = low_bits(width, 16);
             let mut r = [_mm512_setzero_si512(); 16];
@@ -123,6 +165,7 @@ unsafe fn transpose_words_avx512(
                     _mm512_mask_storeu_epi32(place, write, r[k]);
                 }
             }
+            column += width;
         }
     }
 }
@@ -200,7 +243,7 @@ unsafe fn transpose_doubles_avx2(
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let offsets = &tiling.near_target.source[..tile.rows];
+    let offsets = tile.offsets(tiling);
     let columns = tile.columns;
     let (whole_rows, whole_columns) = (tile.rows & !3, columns.len() & !3);
     for row in (0..whole_rows).step_by(4) {
@@ -234,7 +277,7 @@ unsafe fn transpose_words_avx2(
     target: *mut u8,
     tile: Extent<'_>,
 ) {
-    let offsets = &tiling.near_target.source[..tile.rows];
+    let offsets = tile.offsets(tiling);
     let columns = tile.columns;
     let (whole_rows, whole_columns) = (tile.rows & !7, columns.len() & !7);
     for row in (0..whole_rows).step_by(8) {
