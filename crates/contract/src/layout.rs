@@ -61,7 +61,11 @@ pub(crate) fn arrange(
     groups[0].sort_by_key(|&w| rank(consumer.result_order.unwrap_or(&other), w));
     groups[1].sort_by_key(|&w| rank(&other, w));
     groups[2].sort_by_key(|&w| rank(consumer.result_order.unwrap_or(&[]), w));
-    let size = |group: &Wires| group.iter().map(|&w| dim(w)).product::<usize>();
+    let size = |group: &Wires| {
+        group
+            .iter()
+            .fold(1usize, |size, &w| size.saturating_mul(dim(w)))
+    };
     let [batch, contracted, free] = [0, 1, 2].map(|g| size(&groups[g]));
     let order = if batch >= LONG_BATCH && contracted.saturating_mul(free) <= SMALL_MATRIX {
         [1, 2, 0]

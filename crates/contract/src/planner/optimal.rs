@@ -42,7 +42,7 @@ pub(crate) fn exact_path(
     if count == 2 {
         return Ok(Some(vec![(0, 1)]));
     }
-    let (leaves, uses) = leaf_wires(network);
+    let (leaves, _) = leaf_wires(network);
     let mut in_output = vec![false; network.dims.len()];
     for &wire in &network.output {
         in_output[wire as usize] = true;
@@ -52,38 +52,21 @@ pub(crate) fn exact_path(
     } else {
         components(&leaves, network.dims.len())
     };
-    // Only of one part it is known which step writes the result.
-    let result_scale = if groups.len() == 1 {
-        result_scale(network, &leaves)
-    } else {
-        1.0
+    let options = ExactOptions {
+        outer,
+        // Only of one part it is known which step writes the result.
+        result_scale: if groups.len() == 1 {
+            result_scale(network, &leaves)
+        } else {
+            1.0
+        },
+        ..ExactOptions::new(objective)
     };
     let mut path = Path::with_capacity(count - 1);
     let mut parts: Vec<(f64, TensorId)> = Vec::with_capacity(groups.len());
     for group in groups {
-        if group.len() > MOST_TENSORS {
+        let Some(local) = part_path(network, &leaves, &in_output, &group, options) else {
             return Ok(None);
-        }
-        let bundles = Bundles::new(
-            group.iter().map(|&t| leaves[t].as_slice()),
-            |wire| network.dims[wire as usize],
-            |wire| in_output[wire as usize],
-        );
-        let incumbent = (group.len() > WORTH_A_BOUND)
-            .then(|| greedy_on(network, &group))
-            .flatten();
-        let found = search(
-            &bundles,
-            ExactOptions {
-                outer,
-                result_scale,
-                incumbent: incumbent.as_deref(),
-                ..ExactOptions::new(objective)
-            },
-        );
-        let local = match (found, incumbent) {
-            (Exact::Best(path, _), _) | (Exact::Incumbent, Some(path)) => path,
-            (Exact::Incumbent | Exact::TooLarge, _) => return Ok(None),
         };
         let first = count + path.len();
         let global = |t: usize| group.get(t).copied().unwrap_or(first + t - group.len());
@@ -93,23 +76,44 @@ pub(crate) fn exact_path(
         } else {
             count + path.len() - 1
         };
-        let open = group
-            .iter()
-            .flat_map(|&t| &leaves[t])
-            .filter(|&&w| in_output[w as usize]);
-        let mut open: Vec<u32> = open.copied().collect();
+        let wires = group.iter().flat_map(|&t| &leaves[t]).copied();
+        let mut open: Vec<u32> = wires.filter(|&w| in_output[w as usize]).collect();
         open.sort_unstable();
         open.dedup();
-        debug_assert!(open.iter().all(|&w| uses[w as usize] > 0));
-        parts.push((
-            open.iter()
-                .map(|&w| network.dims[w as usize] as f64)
-                .product(),
-            last,
-        ));
+        parts.push((network.size_of(&open), last));
     }
     join(&mut path, count, parts);
     Ok(Some(path))
+}
+
+/// The best path of one part, in its own numbers; `None` if the search is too large.
+fn part_path(
+    network: &Network,
+    leaves: &[Vec<u32>],
+    in_output: &[bool],
+    group: &[usize],
+    options: ExactOptions<'_>,
+) -> Option<Path> {
+    if group.len() > MOST_TENSORS {
+        return None;
+    }
+    let bundles = Bundles::new(
+        group.iter().map(|&t| leaves[t].as_slice()),
+        |wire| network.dims[wire as usize],
+        |wire| in_output[wire as usize],
+    );
+    let incumbent = (group.len() > WORTH_A_BOUND)
+        .then(|| greedy_on(network, group))
+        .flatten();
+    let options = ExactOptions {
+        incumbent: incumbent.as_deref(),
+        ..options
+    };
+    match search(&bundles, options) {
+        Exact::Best(path, _) => Some(path),
+        Exact::Incumbent => incumbent,
+        Exact::TooLarge => None,
+    }
 }
 
 /// Elements of the output per element of it without repeated axes and axes
