@@ -33,7 +33,10 @@ const RCOND: f64 = 1e-12;
 /// ```
 /// use tensegrity_decompose::{CpOptions, cp_als};
 /// use tensegrity_tensor::Tensor;
-/// let x = Tensor::from_fn(&[4, 5, 6], |i| ((1 + i[0]) * (2 + i[1])) as f64 + i[2] as f64)?;
+/// let x = Tensor::from_fn(&[4, 5, 6], |i| {
+///     let [a, b, c] = [i[0] as f64, i[1] as f64, i[2] as f64];
+///     a.sin() * b.cos() * (1.0 + c) + 3.0 * (2.0 * a).cos() * (3.0 * b).sin()
+/// })?;
 /// let found = cp_als(&x.view(), 2, &CpOptions::default())?;
 /// assert!(found.report.error < 1e-4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -7,6 +7,9 @@ use crate::input::prepare;
 use crate::unfold::{mode_product, reshaped};
 use crate::{Entry, Error, Result};
 
+/// Elements of X̂ that exist at a time when it is compared with a dense tensor.
+const BLOCK: usize = 1 << 18;
+
 /// X̂ = core ×₀ U₀ ×₁ U₁ … with factors U_k of shape [n_k, r_k].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TuckerTensor<T> {
@@ -113,7 +116,7 @@ impl<T: Entry> TuckerTensor<T> {
     /// Relative error ‖X − X̂‖/‖X‖ against a dense tensor, computed from the
     /// residual in panels; zero if both are zero.
     ///
-    /// Cost: an expansion. Memory: r_0/n_0 of `x` for the mode outermost in memory.
+    /// Cost: an expansion, in blocks along the mode outermost in memory.
     ///
     /// # Errors
     /// [`Error::Shape`], and those of reading `x`.
@@ -139,6 +142,9 @@ impl<T: Entry> TuckerTensor<T> {
 
     /// The network of the tensor with its modes in another order.
     pub(crate) fn in_order(&self, order: &[usize]) -> Result<Self> {
+        if order.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Ok(self.clone());
+        }
         Ok(Self {
             core: self.core.permuted(order)?,
             factors: order
@@ -148,16 +154,30 @@ impl<T: Entry> TuckerTensor<T> {
         })
     }
 
-    /// ‖X − X̂‖² for a dense row-major `x` of the same shape.
+    /// ‖X − X̂‖² for a dense row-major `x` of the same shape, expanded in blocks
+    /// along the first mode.
     pub(crate) fn squared_residual(&self, x: &View<'_, T>) -> Result<f64> {
-        let rest = expand(&self.core, &self.factors, |mode| mode != 0)?;
-        let (rows, rank) = (self.factors[0].shape()[0], self.core.shape()[0]);
+        let rows = self.factors[0].shape()[0];
         let columns = x.len() / rows;
-        T::residual(
-            &reshaped(x, &[rows, columns])?,
-            &self.factors[0].view(),
-            &reshaped(&rest.view(), &[rank, columns])?,
-        )
+        let step = (BLOCK / columns).clamp(1, rows);
+        let rank = self.core.shape()[0];
+        let core = reshaped(&self.core.view(), &[rank, self.core.len() / rank])?;
+        let mut total = 0.0;
+        for start in (0..rows).step_by(step) {
+            let end = (start + step).min(rows);
+            let factor = self.factors[0].view().sliced(0, start..end)?;
+            let mut shape: Axes = self.core.shape().into();
+            shape[0] = end - start;
+            let block = matmul(&factor, &core)?.reshaped(&shape)?;
+            let mut block = expand(&block, &self.factors, |mode| mode != 0)?;
+            let source = x.sliced(0, start..end)?;
+            let source = source.as_slice().expect("rows of a dense tensor are dense");
+            for (a, &b) in block.as_mut_slice().iter_mut().zip(source) {
+                *a = a.sub(b);
+            }
+            total += T::measure(block.as_slice()).squared;
+        }
+        Ok(total)
     }
 
     /// The zero tensor of rank one.
