@@ -12,7 +12,8 @@ use crate::subject;
 /// Turns a `.tsg` file back into an array or a picture.
 pub fn run(arguments: &Expand, json: bool) -> Outcome<()> {
     output::check(&arguments.output, &[&arguments.file])?;
-    let representation = Representation::read(&arguments.file).map_err(subject::fit_failure)?;
+    let representation = Representation::read(&arguments.file)
+        .map_err(|error| subject::fit_failure(error).at(&arguments.file))?;
     let array = representation.expand().map_err(subject::fit_failure)?;
     file::write(&arguments.output, &array)
         .map_err(|error| Failure::Input(format!("output {error}")))?;

@@ -20,6 +20,24 @@ pub enum Failure {
 pub type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
+    /// Names the file in front of the message unless it does so already.
+    pub fn at(self, path: &std::path::Path) -> Self {
+        let name = path.display().to_string();
+        let named = |message: String| {
+            if message.contains(&name) {
+                message
+            } else {
+                format!("{name}: {message}")
+            }
+        };
+        match self {
+            Failure::Failed(message) => Failure::Failed(named(message)),
+            Failure::Input(message) => Failure::Input(named(message)),
+            Failure::Budget(message) => Failure::Budget(named(message)),
+            Failure::Interrupted => Failure::Interrupted,
+        }
+    }
+
     /// The process's exit code.
     pub fn code(&self) -> u8 {
         match self {

@@ -218,10 +218,17 @@ fn the_previous_output_survives_a_failure() {
 fn a_full_disk_leaves_nothing_half_written() {
     let tool = Tool::new();
     tool.write("x.npy", smooth(&[5, 5]));
-    // The kernel's always-full device stands for a full disk.
-    let run = tool.run("fit x.npy --error 0.1 -o /dev/full --no-report");
+    // The kernel's always-full device stands for a full disk; it is named by a
+    // link, so that a tool that replaced it by a file would replace the link only.
+    std::os::unix::fs::symlink("/dev/full", tool.path("full")).unwrap();
+    let run = tool.run("fit x.npy --error 0.1 -o full --no-report");
     assert!(run.fails(2).contains("cannot write"), "{}", run.stderr);
-    assert_eq!(tool.files(), ["x.npy"]);
+    assert_eq!(tool.files(), ["full", "x.npy"]);
+    assert!(
+        std::fs::symlink_metadata(tool.path("full"))
+            .unwrap()
+            .is_symlink()
+    );
 }
 
 #[test]
@@ -240,7 +247,11 @@ fn damaged_representations_are_refused() {
     tool.run("fit x.npy --error 0.01 -o x.tsg --no-report").ok();
     let whole = std::fs::read(tool.path("x.tsg")).unwrap();
     std::fs::write(tool.path("cut.tsg"), &whole[..whole.len() - 9]).unwrap();
-    tool.run("expand cut.tsg -o y.npy").fails(2);
+    assert!(
+        tool.run("expand cut.tsg -o y.npy")
+            .fails(2)
+            .contains("cut.tsg")
+    );
     std::fs::write(tool.path("text.tsg"), b"text").unwrap();
     tool.run("expand text.tsg -o y.npy").fails(2);
     tool.run("expand x.npy -o y.npy").fails(2);

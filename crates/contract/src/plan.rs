@@ -40,7 +40,7 @@ pub struct Provenance {
 /// let shapes: [&[usize]; 3] = [&[2, 100], &[100, 3], &[3, 50]];
 /// let bound = Expression::parse("ij,jk,kl->il")?.bind(&shapes)?;
 /// let plan = Plan::new(&bound.network, &PlanOptions::default())?;
-/// assert_eq!(plan.pairs(), [(0, 1), (2, 3)]);
+/// assert_eq!(plan.pairs(), [(0, 1), (3, 2)]);
 /// assert_eq!(plan.cost().flops.exact(), Some(2 * 100 * 3 + 2 * 3 * 50));
 /// let again = Plan::from_json(&plan.to_json())?;
 /// assert_eq!(again, plan);

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use tensegrity_tensor::file;
 
 use crate::plain::Plain;
 use crate::{Error, Result};
@@ -99,40 +100,18 @@ impl Container {
         (self.header().len() + members) as u64
     }
 
-    /// Writes the file beside its final name, then renames: readers see the
-    /// old file or the new one, never half of it.
+    /// Writes the file whole or not at all; see [`file::write_atomic`].
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
-        let name = path.file_name().ok_or_else(|| {
-            failed(std::io::Error::new(
-                std::io::ErrorKind::InvalidInput,
-                "it names no file",
-            ))
-        })?;
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.part", std::process::id()));
-        let partial = path.with_file_name(hidden);
-        let write = || -> std::io::Result<()> {
-            let mut file = std::io::BufWriter::new(std::fs::File::create(&partial)?);
-            file.write_all(&self.header())?;
+        Ok(file::write_atomic(path, |mut out: &mut dyn Write| {
+            out.write_all(&self.header())?;
             for member in &self.members {
                 match &member.data {
-                    Data::Bytes(bytes) => file.write_all(bytes)?,
-                    Data::Plain(plain) => plain.write(&mut file)?,
+                    Data::Bytes(bytes) => out.write_all(bytes)?,
+                    Data::Plain(plain) => plain.write(&mut out)?,
                 }
             }
-            file.into_inner()?.sync_all()?;
-            std::fs::rename(&partial, path)
-        };
-        write().map_err(|error| {
-            // The partial file is ours; that it cannot be removed is no news.
-            let _ = std::fs::remove_file(&partial);
-            failed(error)
-        })
+            Ok(())
+        })?)
     }
 
     /// Reads a file.

@@ -52,14 +52,6 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// Memory does not suffice.
     #[error("{what} needs {bytes} bytes of memory, more than there is")]
     Memory {

@@ -39,7 +39,7 @@ pub use error::{Error, Result};
 pub use fit::{Fit, FitOptions, fit};
 pub use layout::Layout;
 pub use plain::Plain;
-pub use problem::{Problem, Progress};
+pub use problem::{Problem, Progress, Teller};
 pub use representation::{Representation, Storage, expanded_dtype};
 pub use search::{CandidateResult, Frontier, Timing};
 pub use target::{Goal, Target};

@@ -177,11 +177,14 @@ fn check_finite(array: &Array) -> Result<()> {
     Err(Error::NonFinite { index, value })
 }
 
+/// Hears what is being done and the part of it done, 0 to 1.
+pub type Teller<'a> = &'a (dyn Fn(&str, f64) + Sync);
+
 /// Where a long call tells how far it is and learns that it should stop.
 #[derive(Clone, Copy, Default)]
 pub struct Progress<'a> {
     /// Called with what is being done and the part done so far, 0 to 1.
-    pub report: Option<&'a (dyn Fn(&str, f64) + Sync)>,
+    pub report: Option<Teller<'a>>,
     /// Set by someone else to make the call return [`Error::Cancelled`].
     pub cancel: Option<&'a AtomicBool>,
 }

@@ -473,7 +473,7 @@ impl Representation {
     /// the new one is complete.
     ///
     /// # Errors
-    /// [`Error::Write`]; an existing file is then still there.
+    /// [`Error::Tensor`]; an existing file is then still there.
     pub fn write(&self, path: &Path) -> Result<()> {
         self.container().write(path)
     }

@@ -353,8 +353,11 @@ impl<'p> Search<'p, '_> {
             let mut points = Vec::new();
             let family = entry.family.as_mut();
             // The first finalists compete; the others are there for comparison.
-            let competes = number < FINALISTS && !self.problem.is_large();
-            let slack = if competes { 0.002 } else { 0.02 };
+            let slack = match number {
+                0 if !self.problem.is_large() => 0.002,
+                1 | 2 if !self.problem.is_large() => 0.005,
+                _ => 0.02,
+            };
             let trial = self.solve(family, step, LAMBDA, slack, None, &mut points)?;
             entry.seconds += clock.elapsed().as_secs_f64();
             if let Some(trial) = trial {

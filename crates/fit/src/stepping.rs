@@ -45,7 +45,7 @@ pub(crate) fn find_step<P>(
         (a.min(b), a.max(b))
     };
     let mut best: Option<Trial<P>> = None;
-    let (mut low, mut high): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut low, mut high): (Side, Side) = (None, None);
     let mut x = (direction * start.ln()).clamp(limits.0, limits.1);
     let mut stalled = 0;
     for _ in 0..tolerance.trials {
@@ -87,16 +87,20 @@ pub(crate) fn find_step<P>(
         }
         x = next(low, high, slope, tolerance.slack).clamp(limits.0, limits.1);
         if let (Some((a, _)), Some((b, _))) = (low, high)
-            && b - a < 1e-4
+            && b - a < 0.2 * tolerance.slack
         {
+            // The error jumps where an index dies; nothing lies in between.
             break;
         }
     }
     Ok(best)
 }
 
+/// The closest trial on one side of the goal: where it was and how far it missed.
+type Side = Option<(f64, f64)>;
+
 /// Where to try next.
-fn next(low: Option<(f64, f64)>, high: Option<(f64, f64)>, slope: f64, slack: f64) -> f64 {
+fn next(low: Side, high: Side, slope: f64, slack: f64) -> f64 {
     let aim = -0.4 * slack;
     match (low, high) {
         (Some((a, ga)), Some((b, gb))) => {

@@ -76,7 +76,7 @@ fn an_unwritable_place_is_an_error_and_leaves_no_file() {
     let missing = folder.path().join("no/such/folder/x.tsg");
     assert!(matches!(
         representation.write(&missing),
-        Err(Error::Write { .. })
+        Err(Error::Tensor(tensegrity_tensor::Error::File(_)))
     ));
     assert!(representation.write(folder.path()).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -115,14 +115,21 @@ fn every_format_reports_a_disk_that_fills_up() {
 #[cfg(target_os = "linux")]
 #[test]
 fn devices_are_written_directly() {
-    let error = write_atomic("/dev/full", |target| target.write_all(b"x")).unwrap_err();
+    // Through links: a fault here must not replace a device of this machine.
+    let folder = tempdir().unwrap();
+    let device = |name: &str| {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(Path::new("/dev").join(name), &link).unwrap();
+        link
+    };
+    let full = device("full");
+    let error = write_atomic(&full, |target| target.write_all(b"x")).unwrap_err();
     let text = unwritable(error);
-    assert!(
-        text.contains("/dev/full") && text.contains("free some space"),
-        "{text}"
-    );
-    write_atomic("/dev/null", |target| target.write_all(b"x")).unwrap();
-    assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
+    assert!(text.contains("free some space"), "{text}");
+    let null = device("null");
+    write_atomic(&null, |target| target.write_all(b"x")).unwrap();
+    assert!(!null.metadata().unwrap().is_file());
+    assert!(full.is_symlink() && null.is_symlink());
 }
 
 #[test]

@@ -13,11 +13,20 @@ use super::sums::Sums;
 
 /// Longest run summed into one set of vectors.
 const RUN: usize = 1 << 13;
+/// Runs longer than this are worth all registers; shorter ones are summed row by row.
+const LONG_RUN: usize = 256;
+/// Runs of at most this are summed by scalar instructions.
+const SHORT_RUN: usize = 16;
+/// Elements of a row summed at a time.
+const ROW: usize = 64;
 
 /// A prepared contraction with SIMD along a summed index.
 #[derive(Clone, Debug)]
 pub(crate) struct Along {
     inner: Loop,
+    /// A loop of the result walked inside the other sums because it is nearer
+    /// in memory; of length one if there is none.
+    row: Loop,
     outer: Loops,
     sums: Sums,
     swapped: bool,
@@ -34,9 +43,11 @@ impl Along {
             }
         }
         let inner = summed.remove(inner);
+        let row = take_row(&mut kept, &summed, &inner);
         kept.sort_by_key(|l| std::cmp::Reverse(l.c.unsigned_abs()));
         Self {
             inner,
+            row,
             outer: kept,
             sums: Sums::new(summed),
             swapped,
@@ -46,13 +57,17 @@ impl Along {
     /// Pieces along the longest index of the result, each with its offsets.
     pub fn split(&self, pieces: usize) -> Vec<(Self, [isize; 3])> {
         let longest = (self.outer.iter().enumerate()).max_by_key(|(_, l)| l.length);
-        let Some((at, &whole)) = longest else {
-            return vec![(self.clone(), [0; 3])];
-        };
+        let at = longest
+            .filter(|(_, l)| l.length >= self.row.length)
+            .map(|(at, _)| at);
+        let whole = at.map_or(self.row, |at| self.outer[at]);
         (whole.pieces(pieces, 1).into_iter())
             .map(|(part, [a, b, c])| {
                 let mut piece = self.clone();
-                piece.outer[at] = part;
+                match at {
+                    Some(at) => piece.outer[at] = part,
+                    None => piece.row = part,
+                }
                 let offsets = if self.swapped { [b, a, c] } else { [a, b, c] };
                 (piece, offsets)
             })
@@ -72,6 +87,25 @@ impl Along {
     }
 }
 
+/// The loop of the result to walk inside the sums, if memory is read in order that way.
+fn take_row(kept: &mut Loops, summed: &Loops, inner: &Loop) -> Loop {
+    let once = Loop {
+        length: 1,
+        a: 0,
+        b: 0,
+        c: 0,
+    };
+    let reach = |l: &Loop| l.a.unsigned_abs().max(l.b.unsigned_abs());
+    let nearest = (0..kept.len())
+        .filter(|&i| reach(&kept[i]) > 0)
+        .min_by_key(|&i| reach(&kept[i]));
+    let Some(at) = nearest.filter(|_| inner.length <= LONG_RUN) else {
+        return once;
+    };
+    let before_sums = summed.iter().all(|l| reach(l) > reach(&kept[at]));
+    if before_sums { kept.remove(at) } else { once }
+}
+
 struct Run<'p, T> {
     plan: &'p Along,
     a: *const T,
@@ -84,11 +118,15 @@ impl<T: Lane> WithSimd for Run<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.plan.row.length > 1;
         // SAFETY: the contract of `Along::run`.
         unsafe {
             match (self.plan.inner.a, self.plan.inner.b) {
+                (0, 1) if rows => self.rows::<S, FIXED>(simd),
+                (1, 1) if rows => self.rows::<S, UNIT>(simd),
                 (0, 1) => self.elements::<S, FIXED>(simd),
                 (1, 1) => self.elements::<S, UNIT>(simd),
+                _ if rows => self.rows::<S, STRIDED>(simd),
                 _ => self.elements::<S, STRIDED>(simd),
             }
         }
@@ -131,6 +169,66 @@ impl<T: Lane> Run<'_, T> {
             unsafe { *self.c.offset(c) = total };
         }
     }
+}
+
+impl<T: Lane> Run<'_, T> {
+    /// Short runs: a row of the result at a time, in the order of memory.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const MODE: u8>(&self, simd: S) {
+        let plan = self.plan;
+        let (row, inner) = (plan.row, plan.inner);
+        for (a, b, c) in Walk::new(&plan.outer) {
+            let mut start = 0;
+            while start < row.length {
+                let count = ROW.min(row.length - start);
+                let mut totals = [T::ZERO; ROW];
+                let step = start as isize;
+                for (da, db, table) in plan.sums.blocks() {
+                    for &(ka, kb) in table {
+                        // SAFETY: offsets of the loops stay inside the tensors.
+                        unsafe {
+                            let mut pa = self.a.offset(a + da + ka + step * row.a);
+                            let mut pb = self.b.offset(b + db + kb + step * row.b);
+                            for total in &mut totals[..count] {
+                                let sum = if MODE == STRIDED || inner.length <= SHORT_RUN {
+                                    short(pa, pb, &inner)
+                                } else {
+                                    runs::<T, S, MODE>(simd, pa, pb, &[(0, 0)], inner.length)
+                                };
+                                *total = total.add(sum);
+                                pa = pa.wrapping_offset(row.a);
+                                pb = pb.wrapping_offset(row.b);
+                            }
+                        }
+                    }
+                }
+                for (i, &total) in totals[..count].iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe { *self.c.offset(c + (step + i as isize) * row.c) = total };
+                }
+                start += count;
+            }
+        }
+    }
+}
+
+/// Sum of products along one loop, in two independent scalar sums.
+#[inline(always)]
+unsafe fn short<T: Lane>(mut a: *const T, mut b: *const T, inner: &Loop) -> T {
+    let (mut even, mut odd) = (T::ZERO, T::ZERO);
+    // SAFETY: the caller's: every element of the loop is readable.
+    unsafe {
+        for _ in 0..inner.length / 2 {
+            even = even.add((*a).mul(*b));
+            odd = odd.add((*a.offset(inner.a)).mul(*b.offset(inner.b)));
+            a = a.wrapping_offset(2 * inner.a);
+            b = b.wrapping_offset(2 * inner.b);
+        }
+        if inner.length % 2 == 1 {
+            even = even.add((*a).mul(*b));
+        }
+    }
+    even.add(odd)
 }
 
 /// Sum of products over runs of `count` elements at every entry of `table`.

@@ -12,7 +12,6 @@ use super::matrix::Matrix;
 use super::packed::Packed;
 use super::problem::Problem;
 use super::small_batch::SmallBatch;
-use super::staged::Staged;
 
 /// Multiplications below which nothing but plain loops is considered.
 pub(super) const TINY: usize = 256;
@@ -36,7 +35,6 @@ pub(super) enum Body {
     SmallBatch(Box<SmallBatch>),
     Matrix(Box<Matrix>),
     Packed(Packed),
-    Staged(Box<Staged>),
 }
 
 /// # Safety
@@ -81,9 +79,6 @@ impl Body {
         if work <= TINY {
             let body = Body::Direct(Direct::new(problem.kept(), problem.summed()));
             return (Strategy::Direct, body, direct);
-        }
-        if let Some((staged, cycles)) = Staged::new(problem, machine) {
-            return (Strategy::Along, Body::Staged(Box::new(staged)), cycles);
         }
         let mut best = (Strategy::Direct, direct);
         let mut offer = |strategy, cycles: f64| {
@@ -175,10 +170,6 @@ impl Body {
                 Body::SmallBatch(Box::new(piece))
             }),
             Body::Packed(plan) => wrap(plan.split(PIECES), Body::Packed),
-            Body::Staged(staged) => {
-                // SAFETY: the caller's.
-                return unsafe { staged.run(a, b, c) };
-            }
             // These have threads of their own, or no use for them.
             Body::Nothing | Body::Copy { .. } | Body::Direct(_) | Body::Matrix(_) => {
                 // SAFETY: the caller's.
@@ -212,7 +203,6 @@ impl Body {
                 Body::SmallBatch(plan) => plan.run(a, b, c),
                 Body::Matrix(plan) => plan.run(a, b, c),
                 Body::Packed(plan) => plan.run(a, b, c),
-                Body::Staged(staged) => staged.run(a, b, c),
             }
         }
     }

@@ -38,11 +38,11 @@ mod matrix;
 mod micro;
 mod packed;
 mod prepare;
+mod presum;
 mod problem;
 mod scratch;
 mod small_batch;
 mod spec;
-mod staged;
 mod sums;
 
 use tensegrity_tensor::{DType, Element, View, ViewMut};

@@ -6,10 +6,10 @@ use super::body::{Body, TINY, strided_copy};
 use super::choice::{Choice, Machine, Strategy};
 use super::kernel::Kernel;
 use super::loops::volume;
+use super::presum::Presum;
 use super::problem::{Extent, Problem};
 use super::scratch::Scratch;
 use super::spec::PairSpec;
-use super::staged::Presum;
 
 /// Products per element below which a repeated result is recomputed rather than copied.
 const RECOMPUTE: usize = 4;
@@ -89,7 +89,6 @@ impl Pair {
         let repeat = self.repeat.as_ref().map_or(0, |repeat| repeat.elements);
         let copied = match &self.body {
             Body::Matrix(matrix) => matrix.copied(),
-            Body::Staged(staged) => staged.elements(),
             _ => 0,
         };
         presums.sum::<usize>() + repeat + copied

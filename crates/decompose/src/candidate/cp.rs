@@ -17,7 +17,7 @@ use super::matrix::{Metric, apply, conjugate};
 use crate::{CpInit, CpOptions, CpTensor, Entry, cp_als};
 
 /// Multiply-adds alternating least squares may spend on one array.
-const BUDGET: f64 = 4e9;
+const BUDGET: f64 = 2e9;
 /// The same where no other structure is asked for.
 const BUDGET_ALONE: f64 = 4e11;
 /// Largest rank tried.

@@ -98,6 +98,16 @@ fn axis_chains(problem: &Problem<'_>) -> Vec<Chain> {
         vec![long.clone(), reversed, ascending]
     };
     orders.dedup();
+    if problem.len() > THOROUGH {
+        // A chain read backwards has the same bonds.
+        let mut seen: Vec<Vec<usize>> = Vec::new();
+        orders.retain(|order| {
+            let backwards: Vec<usize> = order.iter().rev().copied().collect();
+            let fresh = !seen.contains(&backwards);
+            seen.push(order.clone());
+            fresh
+        });
+    }
     let layout = Layout::plain(shape);
     orders
         .into_iter()

@@ -238,6 +238,13 @@ impl Scene {
     }
 }
 
+/// The nearest integer, halves away from zero.
+#[inline]
+pub(crate) fn nearest(value: f64) -> i64 {
+    // `f64::round` is a function call on processors without SSE 4.1.
+    (value + 0.5f64.copysign(value)) as i64
+}
+
 /// A question about a bit length: is it above `threshold`, asked coming from
 /// the start (0), upwards (1) or downwards (2).
 #[inline]
@@ -276,9 +283,9 @@ impl Model {
         let bit = bits.bit(bit, opinion.p1);
         self.mixers[question].learn(&opinion, bit);
         for base in scene.bases {
-            self.cells[base + question].learn(bit, LIMIT);
+            self.cells[base + question].learn_mixed(bit, LIMIT, self.logistic);
         }
-        self.slice[question].learn(bit, 60);
+        self.slice[question].learn_mixed(bit, 60, self.logistic);
         bit
     }
 
@@ -343,7 +350,7 @@ impl Model {
         let negative = bits.bit(number < 0, opinion.p1);
         self.sign_mixer.learn(&opinion, negative);
         for (k, limit) in scene.sign.into_iter().zip([LIMIT, LIMIT, 30]) {
-            self.signs[k].learn(negative, limit);
+            self.signs[k].learn_mixed(negative, limit, self.logistic);
         }
         if negative {
             -(value as i64)
@@ -355,10 +362,9 @@ impl Model {
     /// The cheaper of `number` and its neighbour towards zero, by distortion
     /// plus price: rate-distortion optimised quantisation.
     fn choose(&self, scene: &Scene, wish: f64, lambda: f64) -> i64 {
-        let nearest = wish.round();
-        let number = nearest as i64;
+        let number = nearest(wish);
         // A number that rounds up by less than a fifth never pays for moving down.
-        if number == 0 || (nearest - wish).abs() < 0.2 && number.unsigned_abs() > 1 {
+        if number == 0 || (number as f64 - wish).abs() < 0.2 && number.unsigned_abs() > 1 {
             return number;
         }
         let cost = |candidate: i64| {
@@ -371,7 +377,8 @@ impl Model {
         };
         let lower = number - number.signum();
         let mut best = (cost(number), number);
-        for candidate in [lower, 0] {
+        let candidates = [lower, 0];
+        for &candidate in &candidates[..1 + usize::from(lower != 0)] {
             let price = cost(candidate);
             if price < best.0 {
                 best = (price, candidate);
@@ -415,9 +422,9 @@ impl Model {
         numbers: &mut N,
     ) -> bool {
         for cell in &mut self.slice {
-            cell.relax(4);
+            cell.relax(4, self.logistic);
         }
-        self.signs[18].relax(1);
+        self.signs[18].relax(1, self.logistic);
         let mut history = History::new(geometry);
         let mut kinds: Vec<Kind> = Vec::new();
         for slice in 0..geometry.slices {
@@ -432,9 +439,9 @@ impl Model {
                 return false;
             }
             for cell in &mut self.slice {
-                cell.relax(6);
+                cell.relax(6, self.logistic);
             }
-            self.signs[18].relax(2);
+            self.signs[18].relax(2, self.logistic);
         }
         true
     }

@@ -13,12 +13,16 @@ pub(crate) struct Cell {
     p: u16,
     /// Bits seen, up to the limit that keeps the cell adaptive.
     seen: u16,
+    /// Log-odds scaled by confidence: an unseen cell has no say. Kept here
+    /// because a cell is asked more often than it learns.
+    evidence: i16,
 }
 
 impl Cell {
     pub(crate) const NEW: Cell = Cell {
         p: 1 << 15,
         seen: 0,
+        evidence: 0,
     };
 
     #[inline]
@@ -26,7 +30,8 @@ impl Cell {
         u32::from(self.p).max(1)
     }
 
-    /// Moves towards `bit`, by 1/(seen + 1.5) at first and 1/(limit + 1.5) in the end.
+    /// Moves towards `bit`, by 1/(seen + 1.5) at first and 1/(limit + 1.5) in
+    /// the end; for cells that are used alone.
     #[inline]
     pub(crate) fn learn(&mut self, bit: bool, limit: u16) {
         let target = if bit { 65535 } else { 0 };
@@ -38,16 +43,23 @@ impl Cell {
         }
     }
 
-    /// Forgets all but the last few bits' worth of confidence.
-    pub(crate) fn relax(&mut self, seen: u16) {
-        self.seen = self.seen.min(seen);
+    /// As [`Cell::learn`], for cells that a mixer asks.
+    #[inline]
+    pub(crate) fn learn_mixed(&mut self, bit: bool, limit: u16, logistic: Logistic) {
+        self.learn(bit, limit);
+        self.weigh(logistic);
     }
 
-    /// Log-odds scaled by confidence: an unseen cell has no say.
     #[inline]
-    fn evidence(self, logistic: Logistic) -> i32 {
-        let seen = i32::from(self.seen.min(255));
-        (logistic.stretch(self.p1()) * CONFIDENCE[seen as usize]) >> 8
+    fn weigh(&mut self, logistic: Logistic) {
+        let confidence = CONFIDENCE[self.seen.min(255) as usize];
+        self.evidence = ((logistic.stretch(self.p1()) * confidence) >> 8) as i16;
+    }
+
+    /// Forgets all but the last few bits' worth of confidence.
+    pub(crate) fn relax(&mut self, seen: u16, logistic: Logistic) {
+        self.seen = self.seen.min(seen);
+        self.weigh(logistic);
     }
 }
 
@@ -93,7 +105,7 @@ impl<const N: usize> Mixer<N> {
         let mut inputs = [0; N];
         let mut sum = 0i64;
         for k in 0..N {
-            inputs[k] = cells[k].evidence(logistic);
+            inputs[k] = i32::from(cells[k].evidence);
             sum += i64::from(inputs[k]) * i64::from(self.weights[k]);
         }
         let odds = (sum >> 16).clamp(-i64::from(LIMIT), i64::from(LIMIT)) as i32;
@@ -149,8 +161,8 @@ mod tests {
                 cost += f64::from(super::super::range::price(bit, opinion.p1)) / 65536.0;
             }
             mixer.learn(&opinion, bit);
-            noise.learn(bit, 250);
-            informed[context].learn(bit, 250);
+            noise.learn_mixed(bit, 250, logistic);
+            informed[context].learn_mixed(bit, 250, logistic);
         }
         // The entropy of one flip in fifty is 0.141 bit.
         assert!(cost / 2000.0 < 0.18, "{}", cost / 2000.0);

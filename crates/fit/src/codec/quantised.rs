@@ -15,7 +15,7 @@
 
 use tensegrity_tensor::Scalar;
 
-use super::lattice::{FLAT, Geometry, Kind, Model, Numbers, median_edge};
+use super::lattice::{FLAT, Geometry, Kind, Model, Numbers, median_edge, nearest};
 use super::range::{Bits, Meter};
 
 /// Integers stay below this, so that differences never overflow.
@@ -193,29 +193,29 @@ impl<T: Scalar> Wishes<'_, T> {
     /// Chooses how a slice is coded from its rounded numbers.
     fn judge(&self, slice: usize) -> Kind {
         let start = slice * self.area;
-        let mut zero = true;
+        let area = self.rows * self.columns;
+        if (start..start + area).all(|index| self.at(index).abs() < 0.5) {
+            return Kind::Empty;
+        }
         let (mut plain, mut predicted) = (0.0, 0.0);
         let mut previous = vec![0i64; self.columns];
         let mut current = vec![0i64; self.columns];
         for row in 0..self.rows {
             for x in 0..self.columns {
-                let q = self.at(start + row * self.columns + x).round() as i64;
+                let q = nearest(self.at(start + row * self.columns + x));
                 let guess = match (row, x) {
                     (0, 0) => 0,
                     (0, _) => current[x - 1],
                     (_, 0) => previous[0],
                     _ => median_edge(current[x - 1], previous[x], previous[x - 1]),
                 };
-                zero &= q == 0;
                 plain += length(q);
                 predicted += length(q - guess);
                 current[x] = q;
             }
             std::mem::swap(&mut current, &mut previous);
         }
-        if zero {
-            Kind::Empty
-        } else if self.predicted_allowed && predicted < 0.95 * plain {
+        if self.predicted_allowed && predicted < 0.95 * plain {
             Kind::Predicted
         } else {
             Kind::Plain
@@ -246,7 +246,7 @@ impl<T: Scalar> Numbers for Wishes<'_, T> {
         if self.lambda == 0.0 {
             let start = slice * self.area + row * self.columns;
             for (x, number) in numbers.iter_mut().enumerate() {
-                *number = self.at(start + x).round() as i64;
+                *number = nearest(self.at(start + x));
             }
         }
     }
