@@ -183,7 +183,7 @@ fn pair<'py>(
 /// >>> core.shape, [f.shape for f in factors]
 /// ((2, 2, 2), [(6, 2), (5, 2), (4, 2)])
 /// >>> tg.decompose.tucker(x, error=1e-2).rank
-/// (3, 3, 2)
+/// (3, 3, 3)
 #[pyfunction]
 #[pyo3(signature = (x, rank=None, error=None, n_iter_max=100, tol=1e-8))]
 pub fn tucker(

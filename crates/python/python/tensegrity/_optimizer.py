@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from . import _tensegrity
 
+try:  # opt_einsum calls only optimisers that descend from its own class.
+    from opt_einsum.paths import PathOptimizer as _Base
+except ImportError:
+    _Base = object
 
-class Optimizer:
+
+class Optimizer(_Base):
     """A callable for ``opt_einsum.contract(..., optimize=Optimizer())``.
 
     Parameters are those of :func:`tensegrity.plan`.
