@@ -1,7 +1,7 @@
 //! `tensegrity inspect`.
 
 use serde_json::{Value, json};
-use tensegrity::file::{self, Inspection};
+use tensegrity::file::{self, Format, Inspection};
 use tensegrity::fit::Representation;
 
 use crate::arguments::Inspect;
@@ -12,8 +12,14 @@ use crate::output::{bytes_text, shape_text};
 pub fn run(arguments: &Inspect, json: bool) -> Outcome<()> {
     let found =
         file::inspect(&arguments.file).map_err(|error| Failure::Input(error.to_string()))?;
-    // A representation is a safetensors file; any other one is inspected as such.
-    let representation = Representation::read(&arguments.file).ok();
+    // A representation is a safetensors file with a description; other files,
+    // which may be large, are not read.
+    let described = found.format == Format::Safetensors && !found.metadata.is_empty();
+    let representation = if described {
+        Representation::read(&arguments.file).ok()
+    } else {
+        None
+    };
     if json {
         println!("{}", object(&found, representation.as_ref()));
         return Ok(());

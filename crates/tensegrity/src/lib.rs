@@ -6,7 +6,7 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | crate root | [`Tensor`], [`View`], [`Array`], [`contract::einsum!`], [`fit()`] |
+//! | crate root | [`Tensor`], [`View`], [`Array`], [`macro@einsum`], [`fit()`] |
 //! | [`mod@file`] | reading and writing png, jpeg, npy, npz, safetensors, csv |
 //! | [`linalg`] | products, QR, SVD, eigh, Cholesky, truncated SVD |
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
@@ -26,6 +26,7 @@
 //! ```
 
 pub use tensegrity_contract as contract;
+pub use tensegrity_contract::einsum;
 pub use tensegrity_decompose as decompose;
 pub use tensegrity_diagram as diagram;
 pub use tensegrity_fit as fit;
@@ -62,3 +63,8 @@ pub fn fit(
 ) -> tensegrity_fit::Result<Fit> {
     tensegrity_fit::fit(&registry(), array, dtype, target, options)
 }
+
+/// The README's Rust example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
