@@ -168,6 +168,12 @@ fn object(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>)
     })
 }
 
+/// The row the file was written from: sizes of a fit are distinct unless its
+/// candidates are the same file.
+fn is_winner(row: &tensegrity::fit::CandidateResult, fit: &tensegrity::fit::Fit) -> bool {
+    row.structure == fit.structure() && row.stored_bytes == fit.stored_bytes
+}
+
 fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) {
     let fit = found.fit;
     let shape = shape_text(fit.representation.shape());
@@ -182,7 +188,7 @@ fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) 
         "structure", "error", "stored", "seconds"
     );
     for row in fit.candidates.iter().take(ROWS) {
-        let won = row.structure == fit.structure() && row.detail == fit.detail;
+        let won = is_winner(row, fit);
         println!(
             "{} {:<10} {:>10} {:>10} {:>8.2}  {}",
             if won { "►" } else { " " },
@@ -269,7 +275,10 @@ fn page(arguments: &Fit, found: &Found<'_>, read: f64, written: f64) -> Outcome<
         },
         winner: CandidateRow {
             structure: fit.structure().into(),
-            detail: fit.detail.clone(),
+            detail: match fit.candidates.iter().find(|row| is_winner(row, fit)) {
+                Some(row) => format!("{}: {}", row.detail, fit.detail),
+                None => fit.detail.clone(),
+            },
             error: fit.error,
             stored_bytes: fit.stored_bytes,
             seconds: fit.seconds,

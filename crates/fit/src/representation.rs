@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use tensegrity_diagram::{Diagram, Network};
+use tensegrity_diagram::{Diagram, Network, NodeId};
 use tensegrity_tensor::{Array, DType, Scalar, Tensor, c64, c128};
 
 use crate::container::{Container, Data, Member};
@@ -186,7 +186,33 @@ impl Representation {
     /// # Errors
     /// None for a representation that was checked; see [`Diagram::from_network`].
     pub fn diagram(&self) -> Result<Diagram> {
-        Ok(Diagram::from_network(&self.network)?)
+        let mut diagram = Diagram::from_network(&self.network)?;
+        for (number, name) in self.node_names().iter().enumerate() {
+            diagram.name_node(NodeId(number as u32), name);
+        }
+        Ok(diagram)
+    }
+
+    /// Names for pictures: a node every other one hangs on by itself is the
+    /// core and the others are U1, U2, …; nodes of any other shape are G1, G2, ….
+    fn node_names(&self) -> Vec<String> {
+        let inputs = &self.network.inputs;
+        let meet = |a: usize, b: usize| inputs[a].iter().any(|wire| inputs[b].contains(wire));
+        let nodes = 0..inputs.len();
+        let others = |node: usize| nodes.clone().filter(move |&other| other != node);
+        let core = nodes.clone().find(|&node| {
+            inputs.len() > 2
+                && others(node).all(|a| meet(node, a))
+                && others(node).all(|a| others(node).all(|b| a == b || !meet(a, b)))
+        });
+        let numbered = |letter: char, number: usize| format!("{letter}{number}");
+        nodes
+            .map(|node| match core {
+                Some(core) if core == node => "core".to_owned(),
+                Some(core) => numbered('U', node + usize::from(node < core)),
+                None => numbered('G', node + 1),
+            })
+            .collect()
     }
 
     /// Bytes of the array as it was: elements times the source's element size.

@@ -81,6 +81,18 @@ proptest! {
     }
 
     #[test]
+    fn a_changed_byte_is_an_error(seed: u64, place: prop::sample::Index, change in 1u8..) {
+        let x = values(seed, 400, 3);
+        let q = Quantised::new(&x, &[20, 20], Steps::Uniform(0), Fineness { step: 0.01, lambda: 0.0 });
+        let mut bytes = Packed::encode(0.01, &[&q]).bytes().to_vec();
+        // The first four bytes are the step; the last few hold less than a byte each.
+        let place = 4 + place.index(bytes.len() - 12);
+        bytes[place] ^= change;
+        let form = NodeForm { shape: vec![20, 20], per_row: false };
+        prop_assert!(Packed::from_bytes(bytes).decode::<f64>(&[form]).is_err());
+    }
+
+    #[test]
     fn a_shortened_stream_is_an_error(seed: u64, cut in 5usize..60) {
         let x = values(seed, 400, 3);
         let q = Quantised::new(&x, &[20, 20], Steps::Uniform(0), Fineness { step: 0.01, lambda: 0.0 });

@@ -35,6 +35,7 @@ impl Packed {
         for tensor in tensors {
             tensor.encode(&mut model, &mut encoder);
         }
+        encoder.seal();
         Self {
             bytes: encoder.finish(),
         }
@@ -55,8 +56,8 @@ impl Packed {
     /// The values of every tensor, row-major.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the stream ends early, goes on too long or has no
-    /// usable step. Memory grows with what has been decoded, not with what the
+    /// [`Error::Damaged`] if the stream ends early, goes on too long, does not
+    /// match its check sum or has no usable step. Memory grows with what has been decoded, not with what the
     /// forms announce.
     pub fn decode<T: Scalar>(&self, forms: &[NodeForm]) -> Result<Vec<Vec<T>>> {
         let mut decoder = Decoder::new(&self.bytes);
@@ -79,6 +80,11 @@ impl Packed {
                 Error::damaged(format!("the packed numbers end inside node {number}"))
             })?;
             tensors.push(values);
+        }
+        if !decoder.is_sealed() {
+            return Err(Error::damaged(
+                "the packed numbers do not match their check sum",
+            ));
         }
         if decoder.unread() > 0 {
             return Err(Error::damaged(format!(

@@ -6,7 +6,10 @@
 //!
 //! Guarantees: a decoder never reads outside its bytes and never fails in the
 //! middle; past the end it sees zero bytes and remembers how many, so that
-//! [`Decoder::exhausted`] tells a truncated stream from a whole one.
+//! [`Decoder::exhausted`] tells a stream that ran out. Both sides keep a hash of
+//! the bits coded; [`Encoder::seal`] writes 16 bits of it and
+//! [`Decoder::is_sealed`] compares them, so that damage of any kind goes unseen
+//! in one stream of 65536 only.
 
 /// Something that takes modelled bits: an encoder, a decoder or a meter.
 ///
@@ -39,10 +42,25 @@ const RENORMALISE: u32 = 1 << 24;
 /// Bytes a decoder may read past the end: what [`Encoder::finish`] leaves out.
 const OMITTED: usize = 4;
 
+/// Bits of the hash that are written.
+const SEAL: u32 = 16;
+
+/// Mixes one more bit into a hash.
+#[inline]
+fn mix(hash: u32, bit: bool) -> u32 {
+    (hash.rotate_left(5) ^ u32::from(bit)).wrapping_mul(0x9E37_79B1)
+}
+
+/// The part of a hash that is written: its better mixed upper half.
+fn sealed(hash: u32) -> u64 {
+    u64::from(hash >> (32 - SEAL))
+}
+
 /// Writes modelled bits as bytes.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     bytes: Vec<u8>,
+    hash: u32,
     low: u64,
     range: u32,
     /// The last byte that a carry could still change; `None` before the first.
@@ -55,6 +73,7 @@ impl Encoder {
     pub(crate) fn new() -> Self {
         Self {
             bytes: Vec::new(),
+            hash: 1,
             low: 0,
             range: u32::MAX,
             held: None,
@@ -76,6 +95,11 @@ impl Encoder {
             self.run += 1;
         }
         self.low = (self.low & 0x00FF_FFFF) << 8;
+    }
+
+    /// Writes the hash of all bits so far.
+    pub(crate) fn seal(&mut self) {
+        self.raw(sealed(self.hash), SEAL);
     }
 
     /// The finished bytes; trailing zeros the decoder supplies itself are left out.
@@ -105,6 +129,7 @@ impl Bits for Encoder {
     #[inline]
     fn bit(&mut self, bit: bool, p1: u32) -> bool {
         debug_assert!((1..1 << 16).contains(&p1));
+        self.hash = mix(self.hash, bit);
         let bound = ((u64::from(self.range) * u64::from(p1)) >> 16) as u32;
         if bit {
             self.range = bound;
@@ -124,6 +149,7 @@ impl Bits for Encoder {
 #[derive(Debug)]
 pub(crate) struct Decoder<'a> {
     bytes: &'a [u8],
+    hash: u32,
     position: usize,
     code: u32,
     range: u32,
@@ -133,6 +159,7 @@ impl<'a> Decoder<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let mut decoder = Self {
             bytes,
+            hash: 1,
             position: 0,
             code: 0,
             range: u32::MAX,
@@ -150,6 +177,12 @@ impl<'a> Decoder<'a> {
         self.code = (self.code << 8) | u32::from(byte);
     }
 
+    /// Reads what [`Encoder::seal`] wrote: whether all bits so far are those written.
+    pub(crate) fn is_sealed(&mut self) -> bool {
+        let wanted = sealed(self.hash);
+        self.raw(0, SEAL) == wanted
+    }
+
     /// Bytes of the stream that were never looked at.
     pub(crate) fn unread(&self) -> usize {
         self.bytes.len().saturating_sub(self.position)
@@ -161,6 +194,7 @@ impl Bits for Decoder<'_> {
     fn bit(&mut self, _: bool, p1: u32) -> bool {
         let bound = ((u64::from(self.range) * u64::from(p1)) >> 16) as u32;
         let bit = self.code < bound;
+        self.hash = mix(self.hash, bit);
         if bit {
             self.range = bound;
         } else {
