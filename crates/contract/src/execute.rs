@@ -15,7 +15,7 @@
 
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{
-    Axes, DType, Element, Strides, Tensor, View, ViewMut, element_count, row_major,
+    Axes, DType, Element, Strides, Tensor, View, ViewMut, element_count, row_major, with_room,
 };
 
 use crate::compile::{Compiler, check_layouts, check_path};
@@ -234,7 +234,7 @@ impl Program {
             });
         }
         let count = element_count(shape)?;
-        let mut data: Vec<T> = Vec::with_capacity(count);
+        let mut data: Vec<T> = with_room(count);
         write(data.as_mut_ptr());
         // SAFETY: a program writes every element of its output.
         unsafe { data.set_len(count) };

@@ -7,12 +7,15 @@ use crate::Element;
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
-/// An empty vector with room for exactly `length` elements.
+/// An empty vector with room for `length` elements.
 ///
 /// Touching fresh memory costs a page fault every 4 KiB, more than most
 /// kernels spend on the page; where the system offers larger pages on request
-/// they are requested.
-pub(crate) fn with_room<T: Element>(length: usize) -> Vec<T> {
+/// they are requested. Everything that is written once and large should live
+/// in memory from here.
+///
+/// Panics and aborts like `Vec::with_capacity`.
+pub fn with_room<T>(length: usize) -> Vec<T> {
     let data: Vec<T> = Vec::with_capacity(length);
     prefer_large_pages(data.as_ptr().cast(), length * size_of::<T>());
     data

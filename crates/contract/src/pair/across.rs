@@ -210,29 +210,35 @@ impl<T: Lane> Strip<T> {
         // SAFETY: each call covers elements still inside the strip.
         unsafe {
             while left >= 8 * lanes {
-                self.vectors::<S, A, B, 8>(simd, table);
+                // A row a little longer than the registers is still read once.
+                if left < 9 * lanes {
+                    return self.vectors::<S, A, B, 8>(simd, table, left - 8 * lanes);
+                }
+                self.vectors::<S, A, B, 8>(simd, table, 0);
                 left -= 8 * lanes;
             }
             if left >= 4 * lanes {
-                self.vectors::<S, A, B, 4>(simd, table);
+                self.vectors::<S, A, B, 4>(simd, table, 0);
                 left -= 4 * lanes;
             }
             while left >= lanes {
-                self.vectors::<S, A, B, 1>(simd, table);
+                self.vectors::<S, A, B, 1>(simd, table, 0);
                 left -= lanes;
             }
             if left > 0 {
-                self.part::<S, A, B>(simd, table, left);
+                self.vectors::<S, A, B, 0>(simd, table, left);
             }
         }
     }
 
-    /// Computes `W` whole vectors and moves on.
+    /// Computes `W` whole vectors and `rest` elements, fewer than a vector, and
+    /// moves on.
     #[inline(always)]
     unsafe fn vectors<S: Simd, const A: u8, const B: u8, const W: usize>(
         &mut self,
         simd: S,
         table: &[(isize, isize)],
+        rest: usize,
     ) {
         let lanes = T::lanes::<S>();
         let step = lanes as isize;
@@ -242,13 +248,18 @@ impl<T: Lane> Strip<T> {
             c: sc,
             ..
         } = self.inner;
-        // SAFETY: W·lanes elements are left on every tensor, at every table entry.
+        let end = W as isize * step;
+        // SAFETY: W·lanes + rest elements are left on every tensor, at every table entry.
         unsafe {
             let mut sum = [T::splat(simd, T::ZERO); W];
+            let mut last = T::splat(simd, T::ZERO);
             if !self.first {
                 for w in 0..W {
                     sum[w] =
                         fetch::<T, S, 2>(simd, self.c.offset(w as isize * step * sc), sc, lanes);
+                }
+                if rest > 0 {
+                    last = fetch::<T, S, 2>(simd, self.c.offset(end * sc), sc, rest);
                 }
             }
             for &(ka, kb) in table {
@@ -258,6 +269,11 @@ impl<T: Lane> Strip<T> {
                     let x = fetch::<T, S, A>(simd, pa.offset(w_step * sa), sa, lanes);
                     let y = fetch::<T, S, B>(simd, pb.offset(w_step * sb), sb, lanes);
                     sum[w] = T::mul_add(simd, x, y, sum[w]);
+                }
+                if rest > 0 {
+                    let x = fetch::<T, S, A>(simd, pa.offset(end * sa), sa, rest);
+                    let y = fetch::<T, S, B>(simd, pb.offset(end * sb), sb, rest);
+                    last = T::mul_add(simd, x, y, last);
                 }
             }
             for w in 0..W {
@@ -269,36 +285,10 @@ impl<T: Lane> Strip<T> {
                     sum[w],
                 );
             }
-            self.advance(W as isize * step);
-        }
-    }
-
-    /// Computes the last `count` elements, fewer than a vector.
-    #[inline(always)]
-    unsafe fn part<S: Simd, const A: u8, const B: u8>(
-        &mut self,
-        simd: S,
-        table: &[(isize, isize)],
-        count: usize,
-    ) {
-        let Loop {
-            a: sa,
-            b: sb,
-            c: sc,
-            ..
-        } = self.inner;
-        // SAFETY: `count` elements are left on every tensor, at every table entry.
-        unsafe {
-            let mut sum = T::splat(simd, T::ZERO);
-            if !self.first {
-                sum = fetch::<T, S, 2>(simd, self.c, sc, count);
+            if rest > 0 {
+                put(simd, self.c.offset(end * sc), sc, rest, last);
             }
-            for &(ka, kb) in table {
-                let x = fetch::<T, S, A>(simd, self.a.offset(ka), sa, count);
-                let y = fetch::<T, S, B>(simd, self.b.offset(kb), sb, count);
-                sum = T::mul_add(simd, x, y, sum);
-            }
-            put(simd, self.c, sc, count, sum);
+            self.advance(end + rest as isize);
         }
     }
 

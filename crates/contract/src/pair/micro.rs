@@ -1,5 +1,7 @@
 //! The register tile of the packed matrix kernel.
 
+use std::mem::MaybeUninit;
+
 use pulp::Simd;
 
 use super::lane::Lane;
@@ -66,15 +68,61 @@ pub(crate) unsafe fn tile<T: Lane, S: Simd>(
 unsafe fn sized<T: Lane, S: Simd, const V: usize, const N: usize, const STEP: usize>(
     simd: S,
     depth: usize,
-    mut a: *const T,
-    mut b: *const T,
+    a: *const T,
+    b: *const T,
     target: &Target<'_, T>,
 ) {
     let lanes = T::lanes::<S>();
-    let mut sums = [[T::splat(simd, T::ZERO); V]; N];
-    // SAFETY: the caller's: `depth` steps of both panels are readable.
+    // SAFETY: the caller's: `depth` steps of both panels are readable; the
+    // buffer holds N columns of V vectors, 16 lanes being the most of any
+    // register and type.
     unsafe {
-        for _ in 0..depth {
+        let sums = multiply::<T, S, V, N, STEP>(simd, depth, a, b);
+        if target.unit_rows && target.rows.len() == V * lanes && target.columns.len() == N {
+            let first = target.c.offset(target.rows[0]);
+            for n in 0..N {
+                let to = first.offset(target.columns[n]);
+                for v in 0..V {
+                    let (to, mut value) = (to.add(v * lanes), sums[n][v]);
+                    if target.accumulate {
+                        value = T::vadd(simd, value, T::load::<S>(to));
+                    }
+                    T::store::<S>(to, value);
+                }
+            }
+            return;
+        }
+        // Indexing the sums by a variable would keep them in memory during the
+        // product too, a store for every multiplication.
+        let mut buffer = [MaybeUninit::<T>::uninit(); 16 * TILE_VECTORS * 8];
+        let from = buffer.as_mut_ptr().cast::<T>();
+        for n in 0..N {
+            for v in 0..V {
+                T::store::<S>(from.add((n * V + v) * lanes), sums[n][v]);
+            }
+        }
+        let from = from.cast_const();
+        if target.unit_rows {
+            write_vectors::<T, S>(simd, from, V, target);
+        } else {
+            write_elements(from, V * lanes, target);
+        }
+    }
+}
+
+/// The product of the panels, in registers.
+#[inline(always)]
+unsafe fn multiply<T: Lane, S: Simd, const V: usize, const N: usize, const STEP: usize>(
+    simd: S,
+    depth: usize,
+    mut a: *const T,
+    mut b: *const T,
+) -> [[T::V<S>; V]; N] {
+    let lanes = T::lanes::<S>();
+    let mut sums = [[T::splat(simd, T::ZERO); V]; N];
+    for _ in 0..depth {
+        // SAFETY: the caller's: `depth` steps of both panels are readable.
+        unsafe {
             let mut column = [T::splat(simd, T::ZERO); V];
             for v in 0..V {
                 column[v] = T::load::<S>(a.add(v * lanes));
@@ -88,77 +136,61 @@ unsafe fn sized<T: Lane, S: Simd, const V: usize, const N: usize, const STEP: us
             a = a.add(TILE_VECTORS * lanes);
             b = b.add(STEP);
         }
-        if target.unit_rows {
-            write_vectors(simd, &sums, target);
-        } else {
-            write_elements::<T, S, V, N>(&sums, target);
-        }
     }
+    sums
 }
 
+/// Writes columns of `vectors` vectors each where rows are neighbours.
 #[inline(always)]
-unsafe fn write_vectors<T: Lane, S: Simd, const V: usize, const N: usize>(
+unsafe fn write_vectors<T: Lane, S: Simd>(
     simd: S,
-    sums: &[[T::V<S>; V]; N],
+    mut from: *const T,
+    vectors: usize,
     target: &Target<'_, T>,
 ) {
     let lanes = T::lanes::<S>();
     let rows = target.rows.len();
-    for n in 0..N {
-        if n == target.columns.len() {
-            return;
-        }
-        for v in 0..V {
-            let count = rows.saturating_sub(v * lanes).min(lanes);
-            // SAFETY: the caller's: rows are neighbours from the first on.
-            unsafe {
-                let to = target
-                    .c
-                    .offset(target.rows[0] + target.columns[n])
-                    .add(v * lanes);
-                if count == lanes {
-                    let mut value = sums[n][v];
+    for &column in target.columns {
+        // SAFETY: the caller's: rows are neighbours from the first on.
+        unsafe {
+            let to = target.c.offset(target.rows[0] + column);
+            for start in (0..rows).step_by(lanes) {
+                let (from, to) = (from.add(start), to.add(start));
+                let mut value = T::load::<S>(from);
+                if start + lanes <= rows {
                     if target.accumulate {
                         value = T::vadd(simd, value, T::load::<S>(to));
                     }
                     T::store::<S>(to, value);
-                } else if count > 0 {
-                    let mut value = sums[n][v];
+                } else {
+                    let count = rows - start;
                     if target.accumulate {
                         value = T::vadd(simd, value, T::load_part(simd, to, count));
                     }
                     T::store_part(simd, to, count, value);
                 }
             }
+            from = from.add(vectors * lanes);
         }
     }
 }
 
+/// Writes columns of `height` elements each, one by one.
 #[inline(always)]
-unsafe fn write_elements<T: Lane, S: Simd, const V: usize, const N: usize>(
-    sums: &[[T::V<S>; V]; N],
-    target: &Target<'_, T>,
-) {
-    let lanes = T::lanes::<S>();
-    // 16 lanes are the most of any register and type.
-    let mut buffer = [T::ZERO; 16 * TILE_VECTORS];
-    for n in 0..N {
-        if n == target.columns.len() {
-            return;
-        }
-        // SAFETY: the buffer holds V vectors; targets are the caller's.
-        unsafe {
-            for v in 0..V {
-                T::store::<S>(buffer.as_mut_ptr().add(v * lanes), sums[n][v]);
-            }
-            for (i, &row) in target.rows.iter().enumerate() {
-                let to = target.c.offset(row + target.columns[n]);
+unsafe fn write_elements<T: Lane>(mut from: *const T, height: usize, target: &Target<'_, T>) {
+    for &column in target.columns {
+        for (i, &row) in target.rows.iter().enumerate() {
+            // SAFETY: targets are the caller's.
+            unsafe {
+                let (value, to) = (*from.add(i), target.c.offset(row + column));
                 *to = if target.accumulate {
-                    (*to).add(buffer[i])
+                    (*to).add(value)
                 } else {
-                    buffer[i]
+                    value
                 };
             }
         }
+        // SAFETY: the next column, or the end of the buffer.
+        from = unsafe { from.add(height) };
     }
 }

@@ -4,33 +4,26 @@
 //! runs every few microseconds cannot pay that. Each thread therefore keeps a
 //! few of the buffers it has used, at most [`KEPT_BYTES`].
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
-use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::mem::MaybeUninit;
+
+use tensegrity_tensor::with_room;
 
 /// Bytes a thread keeps for reuse at most.
 const KEPT_BYTES: usize = 64 << 20;
 /// Buffers a thread keeps for reuse at most.
 const KEPT_BUFFERS: usize = 12;
-/// A cache line, and the largest SIMD register.
-const ALIGNMENT: usize = 64;
 
-struct Block {
-    pointer: NonNull<u8>,
-    bytes: usize,
-}
+/// A cache line, and the largest SIMD register.
+#[repr(align(64))]
+struct Line(#[expect(dead_code)] [MaybeUninit<u8>; 64]);
+
+/// Memory in use through its address only: always an empty vector.
+struct Block(Vec<Line>);
 
 impl Block {
-    fn layout(bytes: usize) -> Layout {
-        Layout::from_size_align(bytes, ALIGNMENT).expect("scratch sizes fit the address space")
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `Scratch::new` with the same layout.
-        unsafe { dealloc(self.pointer.as_ptr(), Self::layout(self.bytes)) };
+    fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Line>()
     }
 }
 
@@ -41,7 +34,7 @@ thread_local! {
 /// Uninitialised, 64-byte aligned memory for `T`, returned to the thread when dropped.
 pub(crate) struct Scratch<T> {
     block: Option<Block>,
-    kind: PhantomData<T>,
+    pointer: *mut T,
 }
 
 impl<T: Copy> Scratch<T> {
@@ -51,32 +44,27 @@ impl<T: Copy> Scratch<T> {
     pub fn new(count: usize) -> Self {
         let bytes = count
             .checked_mul(size_of::<T>())
-            .and_then(|bytes| bytes.max(1).checked_next_multiple_of(ALIGNMENT))
             .expect("scratch sizes fit the address space");
         let kept = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
             let fitting = (0..kept.len())
-                .filter(|&i| kept[i].bytes >= bytes)
-                .min_by_key(|&i| kept[i].bytes)?;
+                .filter(|&i| kept[i].bytes() >= bytes)
+                .min_by_key(|&i| kept[i].bytes())?;
             // A buffer far too large would be missing where it is needed.
-            (kept[fitting].bytes / 8 <= bytes.max(4096)).then(|| kept.swap_remove(fitting))
+            (kept[fitting].bytes() / 8 <= bytes.max(4096)).then(|| kept.swap_remove(fitting))
         });
-        let block = kept.ok().flatten().unwrap_or_else(|| {
-            let layout = Block::layout(bytes);
-            // SAFETY: the layout is not of size zero.
-            let pointer = unsafe { alloc(layout) };
-            let pointer = NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(layout));
-            Block { pointer, bytes }
+        let mut block = kept.ok().flatten().unwrap_or_else(|| {
+            let lines = bytes.div_ceil(size_of::<Line>()).max(1);
+            Block(with_room(lines))
         });
         Self {
+            pointer: block.0.as_mut_ptr().cast(),
             block: Some(block),
-            kind: PhantomData,
         }
     }
 
     pub fn as_ptr(&self) -> *mut T {
-        let block = self.block.as_ref().expect("present until dropped");
-        block.pointer.as_ptr().cast()
+        self.pointer
     }
 }
 
@@ -88,15 +76,17 @@ impl<T> Drop for Scratch<T> {
         // During thread exit the list is gone and the block is simply freed.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
-            if block.bytes > KEPT_BYTES {
+            if block.bytes() > KEPT_BYTES {
                 return;
             }
             kept.push(block);
             // The smallest is the cheapest to get again.
             while kept.len() > KEPT_BUFFERS
-                || kept.iter().map(|b| b.bytes).sum::<usize>() > KEPT_BYTES
+                || kept.iter().map(Block::bytes).sum::<usize>() > KEPT_BYTES
             {
-                let smallest = (0..kept.len()).min_by_key(|&i| kept[i].bytes).unwrap_or(0);
+                let smallest = (0..kept.len())
+                    .min_by_key(|&i| kept[i].bytes())
+                    .unwrap_or(0);
                 kept.swap_remove(smallest);
             }
         });
@@ -111,7 +101,7 @@ mod tests {
     fn buffers_come_back() {
         let first = Scratch::<f64>::new(1000);
         let address = first.as_ptr();
-        assert_eq!(address as usize % ALIGNMENT, 0);
+        assert_eq!(address as usize % 64, 0);
         drop(first);
         assert_eq!(Scratch::<f32>::new(1999).as_ptr().cast(), address);
         let (left, right) = (Scratch::<f64>::new(10), Scratch::<f64>::new(10));

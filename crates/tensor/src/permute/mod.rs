@@ -7,7 +7,8 @@
 //! offset tables otherwise ([`tile`]). Copies larger than the caches pass each
 //! tile through a small buffer, so that reads and writes are both long runs
 //! whatever the strides (power-of-two strides map all lines of a tile to the
-//! same few cache sets), and the largest write past the caches.
+//! same few cache sets), and the largest write past the caches. While a tile is
+//! stored the lines of the next are fetched.
 //!
 //! The blocking follows Lyakh, "An efficient tensor transpose algorithm"
 //! (Comput. Phys. Commun. 189, 2015) and Springer, Su and Bientinesi, "HPTT"
@@ -313,16 +314,23 @@ impl<'a> Mover<'a> {
         source: *const u8,
     ) {
         let columns = &self.tiling.near_source.target;
+        let lines = self.tiling.near_source.dense_lines(self.tiling.run);
         let pitch = (self.tiling.near_target.block() * self.tiling.run) as isize;
         let in_buffer: Offsets = (0..columns.len() as isize).map(|k| k * pitch).collect();
         let mut buffer = Buffer([MaybeUninit::uninit(); BUFFER]);
         let buffer = buffer.0.as_mut_ptr().cast::<u8>();
-        for place in walk {
+        let mut walk = walk.peekable();
+        while let Some(place) = walk.next() {
             let tile = Extent {
                 first_row: place.first_row,
                 rows: place.rows,
                 columns: &in_buffer[..place.columns],
             };
+            // The stores leave the load units idle: they fetch the next tile,
+            // whose rows are too short for the processor to see them coming.
+            let mut ahead = (walk.peek().into_iter())
+                .flat_map(|next| next.source_rows(self.tiling))
+                .map(|row| source.wrapping_offset(row));
             let bytes = place.rows * self.tiling.run;
             // SAFETY: the walk stays inside the layout, and a tile fits the
             // buffer: `tile_bytes` was checked.
@@ -331,6 +339,9 @@ impl<'a> Mover<'a> {
                 let to = target.offset(place.target);
                 for (&from, &column) in tile.columns.iter().zip(columns) {
                     store(buffer.offset(from), to.offset(column), bytes);
+                    if let Some(row) = ahead.next() {
+                        (lines.iter()).for_each(|&line| prefetch(row.wrapping_offset(line)));
+                    }
                 }
             }
         }
@@ -358,7 +369,12 @@ unsafe fn store_runs(
 }
 
 #[cfg(target_arch = "x86_64")]
+use x86::prefetch;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{fence, streaming_store};
+
+#[cfg(not(target_arch = "x86_64"))]
+fn prefetch(_address: *const u8) {}
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn streaming_store() -> Store {

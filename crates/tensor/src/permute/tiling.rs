@@ -369,6 +369,16 @@ impl Group {
         }
     }
 
+    /// Offsets that touch every cache line of the source, wherever the first
+    /// one starts; none if steps are not `run` bytes apart.
+    pub fn dense_lines(&self, run: usize) -> Offsets {
+        if !self.is_dense(Side::Source, run) {
+            return Offsets::new();
+        }
+        let last = (self.full * run - 1) as isize;
+        (0..last).step_by(CACHE_LINE).chain([last]).collect()
+    }
+
     /// Whether steps are `run` bytes apart on the given side.
     pub fn is_dense(&self, side: Side, run: usize) -> bool {
         let offsets = match side {
@@ -437,6 +447,15 @@ pub(super) struct Place {
     pub rows: usize,
     /// Steps along `near_source`.
     pub columns: usize,
+}
+
+impl Place {
+    /// Source offsets of the rows of the tile.
+    pub fn source_rows<'t>(&self, tiling: &'t Tiling) -> impl Iterator<Item = isize> + 't {
+        let rows = &tiling.near_target.source[self.first_row..self.first_row + self.rows];
+        let start = self.source;
+        rows.iter().map(move |row| start + row)
+    }
 }
 
 impl<'a> Walk<'a> {
