@@ -55,7 +55,7 @@ pub struct Fit {
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub error: Option<f64>,
     /// Largest size of the written file, for example 20000, 20kB or 4MiB.
-    #[arg(long, value_name = "B", value_parser = bytes)]
+    #[arg(long, value_name = "B", value_parser = bytes, allow_negative_numbers = true)]
     pub bytes: Option<u64>,
     /// Least ratio of the array's dense bytes to the written file's.
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
@@ -110,6 +110,8 @@ pub enum Minimize {
     Combo,
     /// Predicted time.
     Time,
+    /// Most elements alive at once.
+    Peak,
 }
 
 /// How hard to plan.
@@ -143,6 +145,17 @@ pub struct Planning {
     pub seed: u64,
 }
 
+/// What may be said about an expression besides its text.
+#[derive(Debug, Default, Args)]
+pub struct Given {
+    /// Sizes of indices that do not follow from the operands, for example h=4,d=16.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
+    pub sizes: Vec<(String, usize)>,
+    /// Let an axis of length 1 fit an index of any size.
+    #[arg(long)]
+    pub broadcast: bool,
+}
+
 /// `tensegrity contract`.
 #[derive(Debug, Args)]
 pub struct Contract {
@@ -156,6 +169,9 @@ pub struct Contract {
     /// Keep the exponent apart: writes the mantissa and prints log10 of its scale.
     #[arg(long)]
     pub log: bool,
+    /// What the expression leaves open.
+    #[command(flatten)]
+    pub given: Given,
     /// How to plan.
     #[command(flatten)]
     pub planning: Planning,
@@ -172,6 +188,9 @@ pub struct Plan {
     /// Where to write the plan as JSON.
     #[arg(short, long, value_name = "PLAN.json")]
     pub output: Option<PathBuf>,
+    /// What the expression leaves open.
+    #[command(flatten)]
+    pub given: Given,
     /// How to plan.
     #[command(flatten)]
     pub planning: Planning,
@@ -185,6 +204,9 @@ pub struct Explain {
     /// Shapes of the operands of an expression, for example 3x4,4x5.
     #[arg(long, value_name = "SHAPES")]
     pub shapes: Option<String>,
+    /// What the expression leaves open.
+    #[command(flatten)]
+    pub given: Given,
     /// How to plan an expression.
     #[command(flatten)]
     pub planning: Planning,
@@ -198,6 +220,9 @@ pub struct Draw {
     /// Shapes of the operands of an expression, for example 3x4,4x5.
     #[arg(long, value_name = "SHAPES")]
     pub shapes: Option<String>,
+    /// What the expression leaves open.
+    #[command(flatten)]
+    pub given: Given,
     /// Where to write: .svg or .dot.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
@@ -231,10 +256,20 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         _ => return Err(hint()),
     };
     let total = value * unit as f64;
-    if total.is_finite() && total < 9e18 {
+    if (1.0..9e18).contains(&total) || value == 0.0 {
         Ok(total as u64)
     } else {
         Err(hint())
+    }
+}
+
+/// Parses `h=4`.
+fn size(text: &str) -> Result<(String, usize), String> {
+    let parts = text.split_once('=');
+    let parsed = parts.and_then(|(name, size)| Some((name.trim(), size.trim().parse().ok()?)));
+    match parsed {
+        Some((name, size)) if !name.is_empty() => Ok((name.to_owned(), size)),
+        _ => Err(format!("{text:?} is no size; write for example h=4,d=16")),
     }
 }
 

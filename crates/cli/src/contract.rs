@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use serde_json::json;
-use tensegrity::contract::promote::{ArrayView, result_dtype};
-use tensegrity::contract::{contract_log_with, einsum_with};
+use tensegrity::contract::promote::{ArrayView, compute_dtype, result_dtype};
+use tensegrity::contract::{PlanOptions, contract_log_with};
 use tensegrity::file::{self, NamedArray, ReadOptions};
+use tensegrity::fit::read_array;
 use tensegrity::{Array, DType};
 
 use crate::arguments::Contract;
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, shape_text};
+use crate::output::{self, say, shape_text};
 use crate::subject;
 
 /// Reads the operands, contracts them and writes the result.
@@ -27,12 +28,26 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         .map(|one| ArrayView::from(&one.array))
         .collect();
     let clock = Instant::now();
+    let given = &arguments.given;
+    if arguments.log && (given.broadcast || !given.sizes.is_empty()) {
+        let message = "--log goes with neither --sizes nor --broadcast";
+        return Err(Failure::Input(message.into()));
+    }
     let (result, log10_scale) = if arguments.log {
         let scaled = contract_log_with(&arguments.expression, &views, &options)
             .map_err(subject::contract_failure)?;
         (scaled.mantissa, Some(scaled.log10_scale))
     } else {
-        let result = einsum_with(&arguments.expression, &views, &options)
+        let shapes: Vec<&[usize]> = views.iter().map(ArrayView::shape).collect();
+        let parsed = subject::parsed(&arguments.expression, &arguments.given)?;
+        let dtype = compute_dtype(result_dtype(views.iter().map(ArrayView::dtype)));
+        let options = PlanOptions {
+            element_bytes: dtype.size() as u32,
+            ..options
+        };
+        let result = parsed
+            .plan(&shapes, &options)
+            .and_then(|plan| plan.run(&views))
             .map_err(subject::contract_failure)?;
         (result, None)
     };
@@ -42,6 +57,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
     } else {
         stored_dtype(&loaded, &result)
     };
+    let result = wrapped(result, dtype);
     let named = NamedArray {
         name: "result".into(),
         array: &result,
@@ -57,15 +73,15 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
             "seconds": seconds,
             "output": arguments.output.display().to_string(),
         });
-        println!("{object}");
+        say!("{object}");
     } else {
         let shape = shape_text(result.shape());
-        println!(
+        say!(
             "{shape} {dtype} in {seconds:.3} s, written to {}",
             arguments.output.display()
         );
         if let Some(scale) = log10_scale {
-            println!("log10 of the scale: {scale}");
+            say!("log10 of the scale: {scale}");
         }
     }
     Ok(())
@@ -77,7 +93,24 @@ fn read(path: &std::path::Path) -> Outcome<file::Loaded> {
         exact_integers: true,
         ..ReadOptions::default()
     };
-    file::read_one_with(path, None, &options).map_err(|error| Failure::Input(error.to_string()))
+    read_array(path, None, &options).map_err(|error| subject::fit_failure(error).at(path))
+}
+
+/// Integers too long for the type of the result keep their low bits, as NumPy's do.
+fn wrapped(result: Array, dtype: DType) -> Array {
+    let Array::I64(tensor) = &result else {
+        return result;
+    };
+    match dtype {
+        DType::Bool => tensor.map(|x| i64::from(x != 0)).into(),
+        DType::U8 => tensor.map(|x| i64::from(x as u8)).into(),
+        DType::I8 => tensor.map(|x| i64::from(x as i8)).into(),
+        DType::U16 => tensor.map(|x| i64::from(x as u16)).into(),
+        DType::I16 => tensor.map(|x| i64::from(x as i16)).into(),
+        DType::U32 => tensor.map(|x| i64::from(x as u32)).into(),
+        DType::I32 => tensor.map(|x| i64::from(x as i32)).into(),
+        _ => result,
+    }
 }
 
 /// The type NumPy would give the result.

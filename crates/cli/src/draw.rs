@@ -7,7 +7,7 @@ use tensegrity::diagram::draw::{self, DrawOptions};
 
 use crate::arguments::Draw;
 use crate::failure::{Failure, Outcome};
-use crate::output;
+use crate::output::{self, say};
 use crate::subject::Subject;
 
 /// Draws a network as SVG or DOT, by the extension of the output.
@@ -28,10 +28,14 @@ pub fn run(arguments: &Draw, json: bool) -> Outcome<()> {
     let subject = Subject::new(
         &arguments.what,
         arguments.shapes.as_deref(),
+        &arguments.given,
         &PlanOptions::default(),
     )?;
-    let diagram = Diagram::from_network(subject.plan.network())
-        .map_err(|error| Failure::Input(error.to_string()))?;
+    let diagram = match &subject.diagram {
+        Some(diagram) => diagram.clone(),
+        None => Diagram::from_network(subject.plan.network())
+            .map_err(|error| Failure::Input(error.to_string()))?,
+    };
     let text = match extension {
         "svg" => {
             let mut options = DrawOptions::default();
@@ -44,9 +48,9 @@ pub fn run(arguments: &Draw, json: bool) -> Outcome<()> {
     let nodes = subject.plan.network().inputs.len();
     if json {
         let object = json!({ "nodes": nodes, "output": path.display().to_string() });
-        println!("{object}");
+        say!("{object}");
     } else {
-        println!("{nodes} tensors drawn in {}", path.display());
+        say!("{nodes} tensors drawn in {}", path.display());
     }
     Ok(())
 }

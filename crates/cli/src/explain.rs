@@ -5,13 +5,19 @@ use tensegrity::DType;
 
 use crate::arguments::Explain;
 use crate::failure::Outcome;
+use crate::output::say;
 use crate::plan::summary;
 use crate::subject::{self, Subject, contract_failure};
 
 /// Prints every step of a plan: what meets, how large, how computed.
 pub fn run(arguments: &Explain, json: bool) -> Outcome<()> {
     let options = subject::plan_options(&arguments.planning);
-    let subject = Subject::new(&arguments.what, arguments.shapes.as_deref(), &options)?;
+    let subject = Subject::new(
+        &arguments.what,
+        arguments.shapes.as_deref(),
+        &arguments.given,
+        &options,
+    )?;
     let names = &subject.wires;
     let explanation = subject
         .plan
@@ -28,9 +34,9 @@ pub fn run(arguments: &Explain, json: bool) -> Outcome<()> {
             })
         });
         object["steps"] = steps.collect();
-        println!("{object}");
+        say!("{object}");
     } else {
-        println!("{explanation}");
+        say!("{explanation}");
     }
     Ok(())
 }

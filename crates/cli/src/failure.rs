@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output::say;
+
 /// Why a command did not do its job.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -50,11 +52,10 @@ impl Failure {
 
     /// Prints the failure, one line on standard error or one JSON object on
     /// standard output, and gives the exit code.
-    #[allow(clippy::print_stdout)]
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
             let object = serde_json::json!({ "error": self.to_string(), "code": self.code() });
-            println!("{object}");
+            say!("{object}");
         } else {
             eprintln!("tensegrity: {self}");
         }
@@ -62,13 +63,57 @@ impl Failure {
     }
 }
 
+/// A mistake in the words of a command.
+pub fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    // The first paragraph says what is wrong; usage and tips follow.
+    let lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let words: Vec<&str> = lines.map(str::trim).collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    Failure::Input(format!("{message} (--help tells more)"))
+}
+
+/// The message in one line. An expression with a caret below it becomes the
+/// expression with a mark in it.
+fn one_line(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().collect();
+    let [first @ .., text, caret] = lines.as_slice() else {
+        return lines.join(" ");
+    };
+    let place = caret.find('^').filter(|_| caret.trim() == "^");
+    let at = place.and_then(|place| {
+        let before = caret[..place].chars().count();
+        let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+        ends.clone().nth(before)
+    });
+    match at {
+        Some(at) if !first.is_empty() => {
+            let (before, after) = text.split_at(at);
+            format!("{}, here: {}▸{after}", first.join(" "), before.trim_start())
+        }
+        _ => lines.join(" "),
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Failed(message) | Failure::Input(message) | Failure::Budget(message) => {
-                f.write_str(&message.replace('\n', " "))
+                f.write_str(&one_line(message))
             }
             Failure::Interrupted => f.write_str("interrupted; nothing was written"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_becomes_a_mark() {
+        let failure = Failure::Input("index z is unknown\n  ij,jk->iz\n          ^".into());
+        assert_eq!(failure.to_string(), "index z is unknown, here: ij,jk->i▸z");
     }
 }

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use tensegrity::diagram::draw::{self, DrawOptions};
-use tensegrity::fit::{FitOptions, Progress as Telling, Target};
+use tensegrity::file::ReadOptions;
+use tensegrity::fit::{self, FitOptions, Progress as Telling, Target};
 use tensegrity::report::{CandidateRow, Curve, FitReport, Panel, Point, Series, Timing, panels};
 use tensegrity::{Array, DType, file, with_tensor};
 
 use crate::arguments::Fit;
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, bytes_text, number_text, shape_text};
+use crate::output::{self, bytes_text, number_text, say, shape_text};
 use crate::progress::Progress;
 use crate::{interrupt, subject};
 
@@ -40,28 +41,44 @@ pub fn run(arguments: &Fit, json: bool) -> Outcome<()> {
             "--report and -o are both {path}; choose two names"
         )));
     }
-    let loaded = file::read_one(&arguments.file, arguments.tensor.as_deref())
-        .map_err(|error| Failure::Input(error.to_string()))?;
+    let loaded = fit::read_array(
+        &arguments.file,
+        arguments.tensor.as_deref(),
+        &ReadOptions::default(),
+    )
+    .map_err(|error| subject::fit_failure(error).at(&arguments.file))?;
     let read_seconds = clock.elapsed().as_secs_f64();
 
     let found = search(arguments, &loaded.array, loaded.source, target)?;
-    found
-        .representation
-        .write(&output)
-        .map_err(subject::fit_failure)?;
+    for note in &found.notes {
+        eprintln!("tensegrity: note: {note}");
+    }
     let found = Found {
         loaded: &loaded,
         fit: &found,
         target,
     };
     let written = clock.elapsed().as_secs_f64();
-    if let Some(path) = &report {
-        let page = page(arguments, &found, read_seconds, written)?;
-        output::write(path, &page)?;
+    // Whatever can fail comes before the first of the two is replaced.
+    let page = match &report {
+        Some(path) => Some((path, page(arguments, &found, read_seconds, written)?)),
+        None => None,
+    };
+    let representation = &found.fit.representation;
+    let mut new_report = None;
+    if let Some((path, page)) = &page {
+        new_report = Some(path).filter(|path| !path.exists());
+        output::write(path, page)?;
+    }
+    if let Err(error) = representation.write(&output) {
+        if let Some(path) = new_report {
+            let _ = std::fs::remove_file(path);
+        }
+        return Err(subject::fit_failure(error).at(&output));
     }
     let seconds = clock.elapsed().as_secs_f64();
     if json {
-        println!("{}", object(&found, seconds, &output, report.as_deref()));
+        say!("{}", object(&found, seconds, &output, report.as_deref()));
     } else {
         table(&found, seconds, &output, report.as_deref());
     }
@@ -122,7 +139,8 @@ fn search(
         frontier: !arguments.no_report,
         progress,
     };
-    tensegrity::fit(array, dtype, target, &options).map_err(subject::fit_failure)
+    tensegrity::fit(array, dtype, target, &options)
+        .map_err(|error| subject::fit_failure(error).at(&arguments.file))
 }
 
 fn rows(found: &Found<'_>) -> Vec<CandidateRow> {
@@ -177,19 +195,22 @@ fn is_winner(row: &tensegrity::fit::CandidateResult, fit: &tensegrity::fit::Fit)
 fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) {
     let fit = found.fit;
     let shape = shape_text(fit.representation.shape());
-    println!(
+    say!(
         "{shape} {}, {}",
         found.loaded.source,
         bytes_text(fit.dense_bytes)
     );
-    println!();
-    println!(
+    say!("");
+    say!(
         "  {:<10} {:>10} {:>10} {:>8}  detail",
-        "structure", "error", "stored", "seconds"
+        "structure",
+        "error",
+        "stored",
+        "seconds"
     );
     for row in fit.candidates.iter().take(ROWS) {
         let won = is_winner(row, fit);
-        println!(
+        say!(
             "{} {:<10} {:>10} {:>10} {:>8.2}  {}",
             if won { "►" } else { " " },
             row.structure,
@@ -200,13 +221,13 @@ fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) 
         );
     }
     if fit.candidates.len() > ROWS {
-        println!(
+        say!(
             "  … and {} more (all of them with --json)",
             fit.candidates.len() - ROWS
         );
     }
-    println!();
-    println!(
+    say!("");
+    say!(
         "{}: {} bytes, {:.1} times smaller, relative error {}, {seconds:.2} s",
         fit.structure(),
         fit.stored_bytes,
@@ -214,12 +235,12 @@ fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) 
         number_text(fit.error),
     );
     match report {
-        Some(report) => println!(
+        Some(report) => say!(
             "written to {}, shown in {}",
             output.display(),
             report.display()
         ),
-        None => println!("written to {}", output.display()),
+        None => say!("written to {}", output.display()),
     }
 }
 

@@ -6,7 +6,7 @@ use tensegrity::fit::Representation;
 
 use crate::arguments::Inspect;
 use crate::failure::{Failure, Outcome};
-use crate::output::{bytes_text, shape_text};
+use crate::output::{bytes_text, say, shape_text};
 
 /// Tells what is in a file without loading its data.
 pub fn run(arguments: &Inspect, json: bool) -> Outcome<()> {
@@ -21,7 +21,7 @@ pub fn run(arguments: &Inspect, json: bool) -> Outcome<()> {
         None
     };
     if json {
-        println!("{}", object(&found, representation.as_ref()));
+        say!("{}", object(&found, representation.as_ref()));
         return Ok(());
     }
     let path = arguments.file.display();
@@ -34,33 +34,33 @@ pub fn run(arguments: &Inspect, json: bool) -> Outcome<()> {
 
 fn show_representation(path: &std::path::Display<'_>, representation: &Representation) {
     let (stored, dense) = (representation.stored_bytes(), representation.dense_bytes());
-    println!(
+    say!(
         "{path}: {} representation, {}",
         representation.structure(),
         bytes_text(stored)
     );
-    println!(
+    say!(
         "  of {} {}, {}, {:.1} times smaller",
         shape_text(representation.shape()),
         representation.dtype(),
         bytes_text(dense),
         dense as f64 / stored.max(1) as f64,
     );
-    println!("  nodes {}", representation.detail());
+    say!("  nodes {}", representation.detail());
     let factors = representation.layout().factors();
     if factors.iter().any(|parts| parts.len() > 1) {
         let parts: Vec<String> = factors.iter().map(|parts| shape_text(parts)).collect();
-        println!("  axes split into {}", parts.join(", "));
+        say!("  axes split into {}", parts.join(", "));
     }
     if let Some(expression) = expression(representation) {
-        println!("  einsum {expression}");
+        say!("  einsum {expression}");
     }
 }
 
 fn show_arrays(path: &std::path::Display<'_>, found: &Inspection) {
-    println!("{path}: {}, {}", found.format, bytes_text(found.file_bytes));
+    say!("{path}: {}, {}", found.format, bytes_text(found.file_bytes));
     for member in &found.members {
-        println!(
+        say!(
             "  {:<24} {:<12} {:<24} {:>10}",
             member.name,
             member.type_name,
@@ -68,14 +68,14 @@ fn show_arrays(path: &std::path::Display<'_>, found: &Inspection) {
             bytes_text(member.bytes),
         );
         for (name, value) in &member.details {
-            println!("    {name}: {value}");
+            say!("    {name}: {value}");
         }
     }
     for (name, value) in &found.metadata {
-        println!("  {name}: {value}");
+        say!("  {name}: {value}");
     }
     if let Some(note) = &found.note {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C as a flag the work looks at.
+//! Signals: Ctrl-C as a flag the work looks at, and limits as errors.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,4 +16,15 @@ pub fn flag() -> &'static AtomicBool {
         }
     });
     &INTERRUPTED
+}
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail like
+/// any other write, instead of ending the process with files half-written.
+pub fn survive_file_limit() {
+    #[cfg(unix)]
+    {
+        let ignored = std::sync::Arc::new(AtomicBool::new(false));
+        // Without the handler the limit ends the process, as it did before.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
+    }
 }

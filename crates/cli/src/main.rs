@@ -4,9 +4,6 @@
 //! be met, 130 interrupted. Tables go to standard output, progress and failures
 //! to standard error; with `--json` standard output is one JSON object.
 
-// Printing is what a command line does.
-#![allow(clippy::print_stdout)]
-
 mod arguments;
 mod completions;
 mod contract;
@@ -29,13 +26,17 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    interrupt::survive_file_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no errors; everything else is bad input.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
+            if !error.use_stderr() {
+                output::print(format_args!("{}", error.render().to_string().trim_end()));
+                return ExitCode::SUCCESS;
+            }
+            let json = std::env::args_os().any(|word| word == "--json");
+            return failure::usage(&error).report(json);
         }
     };
     if let Some(threads) = arguments.threads {
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments, json),
         Command::Explain(arguments) => explain::run(arguments, json),
         Command::Draw(arguments) => draw::run(arguments, json),
-        Command::Completions(arguments) => completions::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, json),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

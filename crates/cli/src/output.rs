@@ -1,11 +1,33 @@
 //! Where results go, and how numbers read.
 
-use std::io::Write;
+use std::fmt;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use tensegrity::file;
 
 use crate::failure::{Failure, Outcome};
+
+/// Prints a line on standard output, as `println!` does, but ends the program
+/// where that panics: quietly if the reader has gone, else with a message.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::output::print(format_args!($($text)*))
+    };
+}
+pub(crate) use say;
+
+/// What [`say!`] does.
+pub fn print(line: fmt::Arguments<'_>) {
+    let Err(error) = writeln!(std::io::stdout(), "{line}") else {
+        return;
+    };
+    if error.kind() == ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    eprintln!("tensegrity: cannot write to standard output: {error}");
+    std::process::exit(1);
+}
 
 /// Checks that `path` can become an output before any work is done, and that
 /// it is none of `inputs`.

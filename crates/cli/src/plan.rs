@@ -5,7 +5,7 @@ use tensegrity::contract::ssa_to_linear;
 
 use crate::arguments::Plan;
 use crate::failure::Outcome;
-use crate::output::{self, bytes_text};
+use crate::output::{self, bytes_text, say};
 use crate::subject::{self, Subject};
 
 /// Plans a contraction and prints its cost; `-o` keeps it as JSON.
@@ -14,7 +14,12 @@ pub fn run(arguments: &Plan, json: bool) -> Outcome<()> {
         output::check(path, &[])?;
     }
     let options = subject::plan_options(&arguments.planning);
-    let subject = Subject::new(&arguments.expression, arguments.shapes.as_deref(), &options)?;
+    let subject = Subject::new(
+        &arguments.expression,
+        arguments.shapes.as_deref(),
+        &arguments.given,
+        &options,
+    )?;
     if let Some(path) = &arguments.output {
         let text = match &subject.einsum {
             Some(planned) => planned.to_json(),
@@ -30,17 +35,17 @@ pub fn run(arguments: &Plan, json: bool) -> Outcome<()> {
                 .as_ref()
                 .map(|path| path.display().to_string())
         );
-        println!("{object}");
+        say!("{object}");
         return Ok(());
     }
     let cost = subject.plan.cost();
-    println!("operands      {}", subject.plan.network().inputs.len());
-    println!("log10 flops   {:.3}", cost.flops.log10());
-    println!("log2 size     {:.3}", cost.size.log2());
-    println!("peak memory   {}", bytes_text(subject.plan.peak_bytes()));
-    println!("path          {}", object["path"]);
+    say!("operands      {}", subject.plan.network().inputs.len());
+    say!("log10 flops   {:.3}", cost.flops.log10());
+    say!("log2 size     {:.3}", cost.size.log2());
+    say!("peak memory   {}", bytes_text(subject.plan.peak_bytes()));
+    say!("path          {}", object["path"]);
     if let Some(path) = &arguments.output {
-        println!("written to {}", path.display());
+        say!("written to {}", path.display());
     }
     Ok(())
 }

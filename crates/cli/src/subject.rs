@@ -7,9 +7,10 @@ use tensegrity::contract::{
     Effort as EngineEffort, Einsum, EinsumPlan, Error as ContractError, Objective, Plan,
     PlanOptions, read_network,
 };
+use tensegrity::diagram::{Diagram, ExpressionOptions};
 use tensegrity::fit::{Error as FitError, Representation};
 
-use crate::arguments::{Effort, Minimize, Planning, shapes};
+use crate::arguments::{Effort, Given, Minimize, Planning, shapes};
 use crate::failure::{Failure, Outcome};
 
 /// A planned network with names for its wires.
@@ -20,11 +21,18 @@ pub struct Subject {
     pub wires: Vec<String>,
     /// The plan with its expression, where there is one.
     pub einsum: Option<EinsumPlan>,
+    /// The diagram with the names of its nodes, where it has any.
+    pub diagram: Option<Diagram>,
 }
 
 impl Subject {
     /// `what` with `--shapes`: a file if there is one of that name, else an expression.
-    pub fn new(what: &str, shapes_text: Option<&str>, options: &PlanOptions) -> Outcome<Self> {
+    pub fn new(
+        what: &str,
+        shapes_text: Option<&str>,
+        given: &Given,
+        options: &PlanOptions,
+    ) -> Outcome<Self> {
         let path = Path::new(what);
         if path.is_file() {
             if shapes_text.is_some() {
@@ -40,7 +48,7 @@ impl Subject {
         };
         let shapes = shapes(text).map_err(Failure::Input)?;
         let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
-        let einsum = Einsum::parse(what).map_err(contract_failure)?;
+        let einsum = parsed(what, given)?;
         let planned = einsum.plan(&shapes, options).map_err(contract_failure)?;
         Ok(Self::of_einsum(planned))
     }
@@ -54,6 +62,7 @@ impl Subject {
             plan: planned.plan().clone(),
             wires,
             einsum: Some(planned),
+            diagram: None,
         }
     }
 
@@ -61,7 +70,11 @@ impl Subject {
         let name = path.display();
         let unreadable = |error: String| Failure::Input(format!("{name}: {error}"));
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        if let Ok(representation) = Representation::from_bytes(&bytes) {
+        if Representation::is_stored_at(path) || path.extension().is_some_and(|e| e == "tsg") {
+            let representation =
+                Representation::from_bytes(&bytes).map_err(|error| fit_failure(error).at(path))?;
+            let diagram = representation.diagram();
+            let diagram = diagram.map_err(|error| fit_failure(error).at(path))?;
             let network = representation.network().clone();
             let plan = Plan::new(&network, options).map_err(contract_failure)?;
             let wires = (0..network.dims.len())
@@ -71,14 +84,22 @@ impl Subject {
                 plan,
                 wires,
                 einsum: None,
+                diagram: Some(diagram),
             });
         }
         let text = String::from_utf8(bytes)
             .map_err(|_| unreadable("is neither a plan, a JSON network nor a .tsg file".into()))?;
-        if let Ok(planned) = EinsumPlan::from_json(&text) {
-            return Ok(Self::of_einsum(planned));
+        // The keys tell which of the three it is meant to be.
+        let object: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let refused = |error: ContractError| contract_failure(error).at(path);
+        if object.get("plan").is_some() {
+            return EinsumPlan::from_json(&text)
+                .map(Self::of_einsum)
+                .map_err(refused);
         }
-        if let Ok(plan) = Plan::from_json(&text) {
+        if object.get("format").is_some() {
+            let plan = Plan::from_json(&text).map_err(refused)?;
             let wires = (0..plan.network().dims.len())
                 .map(|wire| format!("w{wire}"))
                 .collect();
@@ -86,6 +107,7 @@ impl Subject {
                 plan,
                 wires,
                 einsum: None,
+                diagram: None,
             });
         }
         let instance = read_network(&text).map_err(|error| unreadable(error.to_string()))?;
@@ -94,8 +116,21 @@ impl Subject {
             plan,
             wires: instance.wire_names,
             einsum: None,
+            diagram: None,
         })
     }
+}
+
+/// The expression with what is given about it.
+pub fn parsed(text: &str, given: &Given) -> Outcome<Einsum> {
+    let sizes: Vec<(&str, usize)> = (given.sizes.iter())
+        .map(|(name, size)| (name.as_str(), *size))
+        .collect();
+    let options = ExpressionOptions {
+        sizes: &sizes,
+        broadcast: given.broadcast,
+    };
+    Einsum::parse_with(text, options).map_err(contract_failure)
 }
 
 /// The planning options as the engine knows them.
@@ -114,6 +149,7 @@ pub fn plan_options(planning: &Planning) -> PlanOptions {
                 factor: tensegrity::contract::WRITE_FACTOR,
             },
             Minimize::Time => Objective::Time,
+            Minimize::Peak => Objective::Peak,
         },
         memory_limit: planning.memory_limit,
         seed: planning.seed,
@@ -125,7 +161,9 @@ pub fn plan_options(planning: &Planning) -> PlanOptions {
 /// Errors of planning and running: memory is a budget, the rest is input.
 pub fn contract_failure(error: ContractError) -> Failure {
     match error {
-        ContractError::MemoryBudget { .. } => Failure::Budget(error.to_string()),
+        ContractError::MemoryBudget { .. } | ContractError::OutOfMemory { .. } => {
+            Failure::Budget(error.to_string())
+        }
         _ => Failure::Input(error.to_string()),
     }
 }

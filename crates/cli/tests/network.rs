@@ -91,6 +91,44 @@ fn memory_budgets_are_budgets() {
     let tool = Tool::new();
     let run = tool.run("plan ij,kl->ijkl --shapes 100x100,100x100 --memory-limit 1MiB");
     assert!(run.fails(3).contains("limit"), "{}", run.stderr);
+    tool.write("v.npy", Tensor::<f64>::full(&[3_000_000], 1.0).unwrap());
+    let run = tool.run("contract i,j->ij v.npy v.npy -o c.npy");
+    assert!(run.fails(3).contains("memory"), "{}", run.stderr);
+}
+
+#[test]
+fn what_an_expression_leaves_open_is_given() {
+    let tool = Tool::new();
+    tool.write("x.npy", Tensor::<f64>::full(&[6, 2], 1.0).unwrap());
+    let words = ["contract", "(h d) n -> h d n", "x.npy", "-o", "y.npy"];
+    let run = tool.run_words(&words);
+    assert!(run.fails(2).contains('h'), "{}", run.stderr);
+    tool.run_words(&[&words[..], &["--sizes", "h=3"]].concat())
+        .ok();
+    assert_eq!(tool.read("y.npy").0, [3, 2, 2]);
+    tool.run("plan ij,jk->ik --shapes 2x1,3x4").fails(2);
+    tool.run("plan ij,jk->ik --shapes 2x1,3x4 --broadcast").ok();
+    tool.run("plan ij->ij --shapes 2x1 --sizes i").fails(2);
+}
+
+#[test]
+fn a_plan_file_says_what_is_wrong_with_it() {
+    let tool = Tool::new();
+    tool.run("plan ab,bc->ac --shapes 2x3,3x4 -o plan.json")
+        .ok();
+    let text = std::fs::read_to_string(tool.path("plan.json")).unwrap();
+    let newer = text.replace("\"version\": 1", "\"version\": 99");
+    assert_ne!(text, newer);
+    std::fs::write(tool.path("newer.json"), newer).unwrap();
+    let run = tool.run("explain newer.json");
+    assert!(run.fails(2).contains("version 99"), "{}", run.stderr);
+    let broken = text.replace("\"path\": [", "\"path\": [[0, 1], ");
+    assert_ne!(text, broken);
+    std::fs::write(tool.path("broken.json"), broken).unwrap();
+    let run = tool.run("draw broken.json -o x.svg");
+    assert!(run.fails(2).contains("path"), "{}", run.stderr);
+    std::fs::write(tool.path("x.tsg"), b"\0").unwrap();
+    assert!(tool.run("explain x.tsg").fails(2).contains("tsg"));
 }
 
 #[test]

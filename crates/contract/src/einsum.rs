@@ -13,7 +13,7 @@
 use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
-use tensegrity_diagram::{Bound, Expression};
+use tensegrity_diagram::{Bound, Expression, ExpressionOptions};
 use tensegrity_tensor::{
     Array, Axes, DType, Element, Strides, Tensor, View, ViewMut, copy_into, row_major,
 };
@@ -44,7 +44,24 @@ impl Einsum {
     /// # Errors
     /// [`Error::Diagram`] with the place of the mistake.
     pub fn parse(text: &str) -> Result<Self> {
-        let expression = Expression::parse(text)?;
+        Self::parse_with(text, ExpressionOptions::default())
+    }
+
+    /// As [`Einsum::parse`], with sizes of indices by name and broadcasting.
+    ///
+    /// ```
+    /// use tensegrity_contract::{Einsum, PlanOptions};
+    /// use tensegrity_diagram::ExpressionOptions;
+    /// let options = ExpressionOptions { sizes: &[("h", 2)], broadcast: false };
+    /// let split = Einsum::parse_with("(h d) n -> h d n", options)?;
+    /// assert_eq!(split.plan(&[&[6, 5]], &PlanOptions::default())?.shape(), [2, 3, 5]);
+    /// # Ok::<(), tensegrity_contract::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Diagram`] with the place of the mistake.
+    pub fn parse_with(text: &str, options: ExpressionOptions<'_>) -> Result<Self> {
+        let expression = Expression::parse_with(text, options)?;
         Ok(Self { expression })
     }
 
@@ -99,9 +116,17 @@ pub struct EinsumPlan {
 
 /// What is kept of an [`EinsumPlan`] in a file.
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(expecting = "an object with the keys expression, shapes and plan")]
 struct Saved {
     expression: String,
     shapes: Vec<Vec<usize>>,
+    /// Sizes given by name.
+    #[serde(default)]
+    sizes: Vec<(String, usize)>,
+    #[serde(default)]
+    broadcast: bool,
+    #[serde(default)]
+    memory_limit: Option<u64>,
     plan: serde_json::Value,
 }
 
@@ -116,12 +141,15 @@ impl EinsumPlan {
         }
     }
 
-    /// Expression, shapes and plan as JSON.
+    /// Expression, given sizes, shapes, memory limit and plan as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         let saved = Saved {
             expression: self.bound.expression().to_string(),
             shapes: self.shapes.iter().map(|shape| shape.to_vec()).collect(),
+            sizes: self.bound.expression().given_sizes(),
+            broadcast: self.bound.expression().broadcasts(),
+            memory_limit: self.memory_limit,
             plan: serde_json::from_str(&self.plan.to_json()).expect("a plan writes JSON"),
         };
         serde_json::to_string_pretty(&saved).expect("plain data has a JSON form")
@@ -140,14 +168,21 @@ impl EinsumPlan {
         let saved: Saved = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
         let plan = Plan::from_json(&saved.plan.to_string())?;
         let shapes: Vec<&[usize]> = saved.shapes.iter().map(Vec::as_slice).collect();
-        let bound = Expression::parse(&saved.expression)?.bind(&shapes)?;
+        let sizes: Vec<(&str, usize)> = (saved.sizes.iter())
+            .map(|(name, size)| (name.as_str(), *size))
+            .collect();
+        let options = ExpressionOptions {
+            sizes: &sizes,
+            broadcast: saved.broadcast,
+        };
+        let bound = Expression::parse_with(&saved.expression, options)?.bind(&shapes)?;
         if bound.network != *plan.network() {
             return Err(invalid(format!(
                 "the plan is for another network than {:?} on these shapes",
                 saved.expression
             )));
         }
-        Ok(Self::new(&shapes, bound, plan, None))
+        Ok(Self::new(&shapes, bound, plan, saved.memory_limit))
     }
 
     /// The expression bound to the shapes.
@@ -343,7 +378,11 @@ pub(crate) fn compiled<T: Element>(
         return Ok(known);
     }
     let shapes: SmallVec<[&[usize]; 4]> = operands.iter().map(View::shape).collect();
-    let plan = Einsum::parse(text)?.plan(&shapes, options)?;
+    let sized = PlanOptions {
+        element_bytes: size_of::<T>() as u32,
+        ..options.clone()
+    };
+    let plan = Einsum::parse(text)?.plan(&shapes, &sized)?;
     let compiled = Arc::new(plan.compile(operands, output, T::DTYPE)?);
     let key = Key {
         text: text.into(),
@@ -489,9 +528,8 @@ pub fn einsum_into<T: Element>(
         let views = &operands.views;
         compiled
             .program
-            .run_raw(|number| views[number].as_ptr(), output.as_mut_ptr());
+            .run_raw(|number| views[number].as_ptr(), output.as_mut_ptr())
     }
-    Ok(())
 }
 
 /// Addresses a view reaches: from the first byte to behind the last.

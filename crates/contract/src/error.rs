@@ -27,11 +27,12 @@ pub enum Error {
     },
     /// A plan was made for other shapes.
     #[error(
-        "operand {operand} has shape {found:?}, but the plan was made for {expected:?}; \
-         make a new plan for these shapes"
+        "operand {} has shape {found:?}, but the plan was made for {expected:?}; \
+         make a new plan for these shapes",
+        operand + 1
     )]
     PlanShape {
-        /// Operand, counted from 0.
+        /// Operand, counted from 0; messages count from 1.
         operand: usize,
         /// Shape the plan was made for.
         expected: Vec<usize>,
@@ -58,15 +59,27 @@ pub enum Error {
     },
     /// The computation needs more memory than allowed.
     #[error(
-        "the plan needs {needed} bytes at its peak, more than the limit of {limit}; \
-         raise the limit or plan with minimize = \"peak\" (cutting a contraction into \
-         slices is not supported yet)"
+        "the contraction needs {needed} bytes at once, more than the memory limit of {limit}; \
+         raise the limit or minimize `peak` (cutting a contraction into slices is not \
+         supported yet)"
     )]
     MemoryBudget {
-        /// Bytes needed at the peak, beyond operands and result.
+        /// Bytes of intermediates and result at the peak, or of the largest
+        /// operand if that is more.
         needed: u64,
         /// The limit.
         limit: u64,
+    },
+    /// The system has no memory for the result or the intermediates.
+    #[error(
+        "no memory for {bytes} bytes of {what}; contract in smaller pieces, for example \
+         a part of a free index at a time"
+    )]
+    OutOfMemory {
+        /// What the memory was for.
+        what: &'static str,
+        /// Bytes asked for.
+        bytes: u64,
     },
     /// A sequence of contraction steps does not lead from the operands to the result.
     #[error("contraction path: {0}")]

@@ -15,7 +15,7 @@
 
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{
-    Axes, DType, Element, Strides, Tensor, View, ViewMut, element_count, row_major, with_room,
+    Axes, DType, Element, Strides, Tensor, View, ViewMut, element_count, row_major, try_with_room,
 };
 
 use crate::compile::{Compiler, check_layouts, check_path};
@@ -198,12 +198,20 @@ impl Program {
         &self.output.shape
     }
 
-    /// Checks [`Program::memory`] against a limit in bytes.
+    /// Checks the bytes of intermediates and result together, and those of
+    /// each operand, against a limit.
     ///
     /// # Errors
     /// [`Error::MemoryBudget`].
     pub fn check_memory(&self, limit: Option<u64>) -> Result<()> {
-        let needed = self.memory() as u64;
+        let size = self.dtype.size();
+        let bytes = |layout: &Layout| {
+            let elements = layout.shape.iter();
+            elements.fold(size, |bytes, &length| bytes.saturating_mul(length))
+        };
+        let working = self.memory().saturating_add(bytes(&self.output));
+        let largest = self.operands.iter().map(bytes).max().unwrap_or(0);
+        let needed = working.max(largest) as u64;
         match limit {
             Some(limit) if needed > limit => Err(Error::MemoryBudget { needed, limit }),
             _ => Ok(()),
@@ -225,7 +233,10 @@ impl Program {
     }
 
     /// A new row-major tensor written by `write`.
-    pub(crate) fn allocate<T: Element>(&self, write: impl FnOnce(*mut T)) -> Result<Tensor<T>> {
+    pub(crate) fn allocate<T: Element>(
+        &self,
+        write: impl FnOnce(*mut T) -> Result<()>,
+    ) -> Result<Tensor<T>> {
         let shape = &self.output.shape;
         if row_major(shape) != self.output.strides {
             return Err(Error::OutputShape {
@@ -234,8 +245,11 @@ impl Program {
             });
         }
         let count = element_count(shape)?;
-        let mut data: Vec<T> = with_room(count);
-        write(data.as_mut_ptr());
+        let mut data: Vec<T> = try_with_room(count).ok_or_else(|| Error::OutOfMemory {
+            what: "the result",
+            bytes: bytes_of::<T>(count),
+        })?;
+        write(data.as_mut_ptr())?;
         // SAFETY: a program writes every element of its output.
         unsafe { data.set_len(count) };
         Ok(Tensor::from_vec(data, shape)?)
@@ -261,8 +275,7 @@ impl Program {
             });
         }
         // SAFETY: shapes and strides were checked; a `ViewMut` is exclusive.
-        unsafe { self.run_raw(|number| operands[number].as_ptr(), output.as_mut_ptr()) };
-        Ok(())
+        unsafe { self.run_raw(|number| operands[number].as_ptr(), output.as_mut_ptr()) }
     }
 
     /// Whether the program was compiled for operands like these.
@@ -303,9 +316,9 @@ impl Program {
         &self,
         operand: impl Fn(usize) -> *const T,
         output: *mut T,
-    ) {
+    ) -> Result<()> {
         // SAFETY: the caller's.
-        unsafe { self.run_steps(operand, output, |_, _| {}) };
+        unsafe { self.run_steps(operand, output, |_, _| {}) }
     }
 
     /// As [`Program::run_raw`]; `after` sees the dense elements of every
@@ -318,9 +331,15 @@ impl Program {
         operand: impl Fn(usize) -> *const T,
         output: *mut T,
         mut after: impl FnMut(*mut T, usize),
-    ) {
+    ) -> Result<()> {
         debug_assert_eq!(T::DTYPE, self.dtype);
-        let arena = (self.arena > 0).then(|| Scratch::<T>::new(self.arena));
+        let arena = match self.arena {
+            0 => None,
+            count => Some(Scratch::<T>::try_new(count).ok_or(Error::OutOfMemory {
+                what: "intermediates",
+                bytes: bytes_of::<T>(count),
+            })?),
+        };
         let base = arena.as_ref().map_or(std::ptr::null_mut(), Scratch::as_ptr);
         let one = T::ONE;
         let place = |place: Place| match place {
@@ -344,5 +363,10 @@ impl Program {
                 after(target, step.count);
             }
         }
+        Ok(())
     }
+}
+
+fn bytes_of<T>(count: usize) -> u64 {
+    (count as u64).saturating_mul(size_of::<T>() as u64)
 }

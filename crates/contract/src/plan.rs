@@ -181,12 +181,16 @@ impl Plan {
         &self.provenance
     }
 
-    /// Checks [`Plan::peak_bytes`] against a limit.
+    /// Checks [`Plan::peak_bytes`], and the bytes of each operand, against a limit.
     ///
     /// # Errors
     /// [`Error::MemoryBudget`].
     pub fn check_memory(&self, limit: Option<u64>) -> Result<()> {
-        let needed = self.peak_bytes();
+        let operands = self.network.inputs.iter().map(|wires| {
+            let lengths = wires.iter().map(|&w| self.network.dims[w as usize]);
+            lengths.fold(u64::from(self.element_bytes), u64::saturating_mul)
+        });
+        let needed = self.peak_bytes().max(operands.max().unwrap_or(0));
         match limit {
             Some(limit) if needed > limit => Err(Error::MemoryBudget { needed, limit }),
             _ => Ok(()),

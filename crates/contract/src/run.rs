@@ -109,7 +109,11 @@ pub fn run_diagram(
             None => argument(operand, arguments),
         })
         .collect();
-    let plan = Plan::new(&lowered.network, options)?;
+    let sized = PlanOptions {
+        element_bytes: dtype.size() as u32,
+        ..options.clone()
+    };
+    let plan = Plan::new(&lowered.network, &sized)?;
     with_element!(dtype, T => {
         let result = run_typed::<T>(&plan, &views, options.memory_limit)?;
         Ok(scaled(result, lowered.scalar).into())

@@ -312,6 +312,47 @@ fn the_memory_limit_is_checked_before_running() {
 }
 
 #[test]
+fn the_memory_limit_knows_the_element_type() {
+    fn array(dtype: DType, length: usize) -> Array {
+        match dtype {
+            DType::F32 => Tensor::<f32>::full(&[length], 1.0).unwrap().into(),
+            DType::C128 => Tensor::<c128>::zeros(&[length]).unwrap().into(),
+            _ => Tensor::<f64>::full(&[length], 1.0).unwrap().into(),
+        }
+    }
+    let limited = |bytes| PlanOptions {
+        memory_limit: Some(bytes),
+        ..PlanOptions::default()
+    };
+    for (dtype, size) in [(DType::F32, 4), (DType::F64, 8), (DType::C128, 16)] {
+        let (a, b) = (array(dtype, 100), array(dtype, 200));
+        let fits =
+            |bytes| einsum_with("i,j->ij", &[(&a).into(), (&b).into()], &limited(bytes)).is_ok();
+        // The result, and no intermediate.
+        assert!(fits(20_000 * size), "{dtype}");
+        assert!(!fits(20_000 * size - 1), "{dtype}");
+        let alone = einsum_with("i->", &[(&b).into()], &limited(200 * size - 1));
+        assert!(
+            matches!(alone, Err(Error::MemoryBudget { .. })),
+            "an operand counts"
+        );
+    }
+}
+
+#[test]
+fn memory_that_is_not_there_is_an_error() {
+    let one = ones(&[1]);
+    let view = one.view();
+    let a = view.broadcast_to(&[1 << 30]).unwrap();
+    // 2^59 bytes, and more than an address can count.
+    for longest in [1 << 26, 1 << 32] {
+        let b = view.broadcast_to(&[longest]).unwrap();
+        let error = einsum_typed("i,j->ij", &[a.clone(), b]).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    }
+}
+
+#[test]
 fn diagrams_want_their_arguments() {
     let mut trace = Diagram::new();
     let wire = trace.wire(2);

@@ -52,6 +52,19 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// No rank tried meets the error asked for.
+    #[error(
+        "rank {rank}, which fits any tensor of this shape, still has relative error \
+         {reached:.3e} and not {wanted:.3e}; allow more error or more sweeps"
+    )]
+    NotReached {
+        /// The error asked for.
+        wanted: f64,
+        /// The error reached.
+        reached: f64,
+        /// At this rank.
+        rank: usize,
+    },
     /// A tolerance outside its range.
     #[error("tolerance {value} is not {range}")]
     Tolerance {

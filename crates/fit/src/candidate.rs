@@ -48,6 +48,12 @@ pub trait Family {
         measured(self, problem, fineness)
     }
 
+    /// Whether the representation is of the source itself rather than of
+    /// [`Problem::working`], which may be scaled.
+    fn is_of_source(&self) -> bool {
+        false
+    }
+
     /// Whether the representation is the same at every fineness.
     fn is_fixed(&self) -> bool {
         false
@@ -59,13 +65,26 @@ pub trait Family {
     }
 }
 
+/// The representation of the source at `fineness`.
+pub(crate) fn built<F: Family + ?Sized>(
+    family: &mut F,
+    problem: &Problem<'_>,
+    fineness: Fineness,
+) -> Result<Representation> {
+    let representation = family.build(fineness)?;
+    if family.is_of_source() {
+        return Ok(representation);
+    }
+    representation.scaled(problem.exponent())
+}
+
 /// The outlook that is no guess.
 pub(crate) fn measured<F: Family + ?Sized>(
     family: &mut F,
     problem: &Problem<'_>,
     fineness: Fineness,
 ) -> Result<Outlook> {
-    let representation = family.build(fineness)?;
+    let representation = built(family, problem, fineness)?;
     Ok(Outlook {
         error: representation.error_against(problem.source())?,
         bytes: representation.stored_bytes(),

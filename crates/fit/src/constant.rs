@@ -7,6 +7,7 @@
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{Array, DType, Scalar, Tensor, c128};
 
+use crate::magnitude::power_of_two;
 use crate::{
     Candidate, Family, Fineness, Layout, Plain, Problem, Progress, Representation, Result, Storage,
     with_working,
@@ -31,7 +32,8 @@ impl Candidate for Constant {
         problem: &'p Problem<'p>,
         _: &Progress<'_>,
     ) -> Result<Vec<Box<dyn Family + 'p>>> {
-        let mean = with_working!(problem, x => mean(x));
+        let scale = power_of_two(problem.exponent());
+        let mean = with_working!(problem, x => mean(x)) * scale;
         let family = |value| -> Box<dyn Family + 'p> {
             Box::new(Repeated {
                 value,
@@ -105,6 +107,10 @@ impl Family for Repeated {
             vec![Storage::Plain(Plain::new(array, stored)?)],
             None,
         )
+    }
+
+    fn is_of_source(&self) -> bool {
+        true
     }
 
     fn is_fixed(&self) -> bool {

@@ -5,7 +5,7 @@
 //! `__metadata__` describe the diagram; members hold its numbers.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -123,6 +123,26 @@ impl Container {
         Self::parse(&bytes)
     }
 
+    /// Whether the header of the file at `path` has `key` among its strings;
+    /// nothing else of the file is read.
+    pub(crate) fn has_string(path: &Path, key: &str) -> bool {
+        let header = || -> Option<Map<String, Value>> {
+            let mut file = std::fs::File::open(path).ok()?;
+            let mut length = [0; 8];
+            file.read_exact(&mut length).ok()?;
+            let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
+            if length > LONGEST_HEADER {
+                return None;
+            }
+            let mut header = Vec::new();
+            file.take(length as u64).read_to_end(&mut header).ok()?;
+            serde_json::from_slice(&header).ok()
+        };
+        let header = header().unwrap_or_default();
+        let strings = header.get("__metadata__").and_then(Value::as_object);
+        strings.is_some_and(|strings| strings.contains_key(key))
+    }
+
     /// The container in `bytes`.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let damaged = |reason: String| Error::damaged(reason);
@@ -130,6 +150,10 @@ impl Container {
             .split_first_chunk::<8>()
             .ok_or_else(|| damaged("it is shorter than its eight-byte length".into()))?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        // Of another format altogether.
+        if rest.first().is_some_and(|&byte| byte != b'{') {
+            return Err(Error::NotRepresentation);
+        }
         if length > LONGEST_HEADER || length > rest.len() {
             return Err(damaged(format!(
                 "its header is said to have {length} bytes"

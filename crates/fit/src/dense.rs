@@ -259,6 +259,10 @@ impl Family for Verbatim<'_> {
         )
     }
 
+    fn is_of_source(&self) -> bool {
+        true
+    }
+
     fn is_fixed(&self) -> bool {
         true
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tensegrity_tensor::{Array, DType, Scalar, Tensor, c64, c128};
 
+use crate::magnitude::{exponent_of, times_power_of_two};
 use crate::representation::squared_norm;
 use crate::{Error, Goal, Result, Target};
 
@@ -16,6 +17,7 @@ pub struct Problem<'a> {
     source: &'a Array,
     dtype: DType,
     working: Array,
+    exponent: i32,
     squared_norm: f64,
     goal: Goal,
     seed: u64,
@@ -38,17 +40,26 @@ impl<'a> Problem<'a> {
         check_finite(array)?;
         let goal = target.goal(array.len() as u64 * dtype.size() as u64)?;
         let small = array.len() <= PRECISE;
+        let exponent = match exponent_of(array) {
+            usual if USUAL.contains(&usual) => 0,
+            extreme => extreme,
+        };
         let working = match array {
             Array::I64(t) => t.map(|x| x as f64).into(),
             Array::F32(t) if small => t.map(f64::from).into(),
             Array::C64(t) if small => t.map(|z| c128::new(z.re.into(), z.im.into())).into(),
             other => other.clone(),
         };
+        let working = match exponent {
+            0 => working,
+            _ => times_power_of_two(&working, -exponent),
+        };
         Ok(Self {
             source: array,
             dtype,
-            squared_norm: squared_norm(array),
+            squared_norm: squared_norm(&working),
             working,
+            exponent,
             goal,
             seed,
             alone: false,
@@ -63,10 +74,18 @@ impl<'a> Problem<'a> {
 
     /// The array in a floating point type: what candidates work on. Integers
     /// and small single precision arrays are in `f64`, complex ones likewise;
-    /// large arrays share the source's memory.
+    /// large arrays share the source's memory. Numbers so large or small that
+    /// their squares would leave the range are divided by 2 to the power of
+    /// [`Problem::exponent`].
     #[must_use]
     pub fn working(&self) -> &Array {
         &self.working
+    }
+
+    /// The source is [`Problem::working`] times 2 to this power; usually 0.
+    #[must_use]
+    pub fn exponent(&self) -> i32 {
+        self.exponent
     }
 
     /// Axis lengths.
@@ -88,13 +107,13 @@ impl<'a> Problem<'a> {
         self.dtype
     }
 
-    /// `‖X‖²`.
+    /// `‖X‖²` of the working array.
     #[must_use]
     pub fn squared_norm(&self) -> f64 {
         self.squared_norm
     }
 
-    /// Root mean square of the elements.
+    /// Root mean square of the working array's elements.
     #[must_use]
     pub fn rms(&self) -> f64 {
         (self.squared_norm / self.len() as f64).sqrt()
@@ -153,6 +172,9 @@ macro_rules! with_working {
         }
     };
 }
+
+/// Exponents of the largest element at which arrays are worked on as they are.
+const USUAL: std::ops::Range<i32> = -40..40;
 
 fn check_finite(array: &Array) -> Result<()> {
     fn first<T: Scalar>(tensor: &Tensor<T>, show: impl Fn(T) -> String) -> Option<(usize, String)> {

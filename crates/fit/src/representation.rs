@@ -29,6 +29,7 @@ use tensegrity_tensor::{Array, DType, Scalar, Tensor, c64, c128};
 
 use crate::container::{Container, Data, Member};
 use crate::contraction::contract;
+use crate::magnitude::{exponent_of, power_of_two};
 use crate::{Error, Layout, NodeForm, Packed, Plain, Result, wiring};
 
 /// Version of the file format written and read.
@@ -101,6 +102,22 @@ impl Representation {
             reason,
         })?;
         Ok(result)
+    }
+
+    /// Times 2 to the power of `exponent`: one more node, without wires.
+    pub(crate) fn scaled(mut self, exponent: i32) -> Result<Self> {
+        if exponent == 0 {
+            return Ok(self);
+        }
+        let factor = power_of_two(exponent);
+        let plain = if self.dtype.is_complex() {
+            Plain::new(Tensor::scalar(c128::new(factor, 0.0)).into(), DType::C128)?
+        } else {
+            Plain::new(Tensor::scalar(factor).into(), DType::F64)?
+        };
+        self.network.inputs.push(vec![]);
+        self.storage.push(Storage::Plain(plain));
+        Ok(self)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
@@ -198,16 +215,17 @@ impl Representation {
     fn node_names(&self) -> Vec<String> {
         let inputs = &self.network.inputs;
         let meet = |a: usize, b: usize| inputs[a].iter().any(|wire| inputs[b].contains(wire));
-        let nodes = 0..inputs.len();
+        let nodes = (0..inputs.len()).filter(|&node| !inputs[node].is_empty());
         let others = |node: usize| nodes.clone().filter(move |&other| other != node);
         let core = nodes.clone().find(|&node| {
-            inputs.len() > 2
+            nodes.clone().count() > 2
                 && others(node).all(|a| meet(node, a))
                 && others(node).all(|a| others(node).all(|b| a == b || !meet(a, b)))
         });
         let numbered = |letter: char, number: usize| format!("{letter}{number}");
-        nodes
+        (0..inputs.len())
             .map(|node| match core {
+                _ if inputs[node].is_empty() => "scale".to_owned(),
                 Some(core) if core == node => "core".to_owned(),
                 Some(core) => numbered('U', node + usize::from(node < core)),
                 None => numbered('G', node + 1),
@@ -348,14 +366,20 @@ impl Representation {
     }
 
     fn distance<T: Scalar, W: Scalar>(&self, array: &Array) -> Result<(f64, f64)> {
-        let norm = squared_norm(array);
+        // Squares of very large or small numbers would leave the range.
+        let exponent = exponent_of(array);
+        let scale = match exponent {
+            -100..=100 => 1.0,
+            extreme => power_of_two((-extreme).clamp(-1000, 1000)),
+        };
+        let norm = scaled_squared_norm(array, scale);
         if self.layout.is_padded() {
             let expanded = self.expand_as::<T, W>()?;
-            return Ok((squared_distance(array, 0, expanded.as_slice()), norm));
+            return Ok((squared_distance(array, 0, expanded.as_slice(), scale), norm));
         }
         let mut distance = 0.0;
         self.each_slab::<T, W>(&mut |slab| {
-            slab.each_run(|at, run| distance += squared_distance(array, at, run));
+            slab.each_run(|at, run| distance += squared_distance(array, at, run, scale));
             Ok(())
         })?;
         Ok((distance, norm))
@@ -510,6 +534,13 @@ impl Representation {
     /// [`Error::Read`], [`Error::NotRepresentation`], [`Error::Version`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_container(Container::read(path)?)
+    }
+
+    /// Whether the file at `path` says that it holds a representation. Only
+    /// its header is looked at.
+    #[must_use]
+    pub fn is_stored_at(path: &Path) -> bool {
+        Container::has_string(path, "tsg")
     }
 
     /// The representation in the bytes of a `.tsg` file.
@@ -673,44 +704,53 @@ pub(crate) fn relative(distance: f64, norm: f64) -> f64 {
 
 /// `Σ |x|²`, pairwise.
 pub(crate) fn squared_norm(array: &Array) -> f64 {
+    scaled_squared_norm(array, 1.0)
+}
+
+fn scaled_squared_norm(array: &Array, scale: f64) -> f64 {
     let zeros = vec![0.0f32; 1 << 12];
     let chunks = array.len().div_ceil(zeros.len());
     let parts: Vec<f64> = (0..chunks)
         .map(|chunk| {
             let at = chunk * zeros.len();
             let count = zeros.len().min(array.len() - at);
-            squared_distance(array, at, &zeros[..count])
+            squared_distance(array, at, &zeros[..count], scale)
         })
         .collect();
     pairwise(&parts, |&x| x)
 }
 
-/// `Σ |x − y|²` over the elements of `array` from `at` on.
-fn squared_distance<T: Scalar>(array: &Array, at: usize, run: &[T]) -> f64 {
+/// `Σ |x − y|²·scale²` over the elements of `array` from `at` on.
+fn squared_distance<T: Scalar>(array: &Array, at: usize, run: &[T], scale: f64) -> f64 {
     #[allow(unreachable_patterns)]
     match array {
-        Array::F32(x) => gap(&x.as_slice()[at..], run, |x| (x.into(), 0.0)),
-        Array::F64(x) => gap(&x.as_slice()[at..], run, |x| (x, 0.0)),
-        Array::I64(x) => gap(&x.as_slice()[at..], run, |x| (x as f64, 0.0)),
-        Array::C64(x) => gap(&x.as_slice()[at..], run, |z: c64| {
+        Array::F32(x) => gap(&x.as_slice()[at..], run, scale, |x| (x.into(), 0.0)),
+        Array::F64(x) => gap(&x.as_slice()[at..], run, scale, |x| (x, 0.0)),
+        Array::I64(x) => gap(&x.as_slice()[at..], run, scale, |x| (x as f64, 0.0)),
+        Array::C64(x) => gap(&x.as_slice()[at..], run, scale, |z: c64| {
             (z.re.into(), z.im.into())
         }),
-        Array::C128(x) => gap(&x.as_slice()[at..], run, |z: c128| (z.re, z.im)),
+        Array::C128(x) => gap(&x.as_slice()[at..], run, scale, |z: c128| (z.re, z.im)),
         _ => unreachable!("every variant of Array is listed"),
     }
 }
 
-fn gap<U: Copy, T: Scalar>(x: &[U], y: &[T], parts: impl Fn(U) -> (f64, f64) + Copy) -> f64 {
+fn gap<U: Copy, T: Scalar>(
+    x: &[U],
+    y: &[T],
+    scale: f64,
+    parts: impl Fn(U) -> (f64, f64) + Copy,
+) -> f64 {
     let pairs = x.iter().zip(y).map(|(&x, &y)| {
         let (re, im) = parts(x);
-        let (re, im) = (re - real(y.re()), im - real(y.im()));
+        let (re, im) = ((re - real(y.re())) * scale, (im - real(y.im())) * scale);
         re * re + im * im
     });
     if y.len() <= 512 {
         return pairs.sum();
     }
     let middle = y.len() / 2;
-    gap(&x[..middle], &y[..middle], parts) + gap(&x[middle..], &y[middle..], parts)
+    gap(&x[..middle], &y[..middle], scale, parts) + gap(&x[middle..], &y[middle..], scale, parts)
 }
 
 fn pairwise<T>(items: &[T], value: impl Fn(&T) -> f64 + Copy) -> f64 {

@@ -12,6 +12,7 @@
 
 use std::time::Instant;
 
+use crate::candidate::built;
 use crate::stepping::{Tolerance, Trial, find_step};
 use crate::{
     Candidate, Error, Family, Fineness, Goal, Outlook, Problem, Progress, Representation, Result,
@@ -23,6 +24,10 @@ use crate::{
 const LAMBDA: f64 = 0.11;
 /// Families solved in full besides the best of each structure.
 const FINALISTS: usize = 3;
+/// The same where solving one takes a moment.
+const FINALISTS_SMALL: usize = 8;
+/// Elements up to which it does.
+const SMALL: usize = 1 << 14;
 
 /// One measured candidate.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,12 +181,11 @@ impl<'p> Search<'p, '_> {
 
     /// Bounds of any useful step.
     fn bounds(&self) -> (f64, f64) {
-        let rms = self.problem.rms().max(f64::from(f32::MIN_POSITIVE));
-        let low = (rms * 1e-15).max(1e-36);
-        (
-            low,
-            (rms * (self.problem.len() as f64).sqrt() * 8.0).clamp(low * 2.0, 1e36),
-        )
+        // Working numbers are of a size the range of `f32` suits.
+        let rms = self.problem.rms().max(1e-18);
+        let low = rms * 1e-15;
+        let high = (rms * (self.problem.len() as f64).sqrt() * 8.0).max(low * 2.0);
+        (low, high)
     }
 
     fn first_step(&self) -> f64 {
@@ -245,7 +249,9 @@ impl<'p> Search<'p, '_> {
             }
             Goal::Bytes(limit) => {
                 let part = (outlook.bytes as f64 / limit.max(1) as f64).clamp(1e-6, 1e6);
-                let power = if part < 1.0 { 1.6 } else { 0.6 };
+                // What room is left may buy: a bit more for every number
+                // halves the error, and how many there are is unknown.
+                let power = if part < 1.0 { 8.0 } else { 0.6 };
                 Outlook {
                     error: outlook.error * part.powf(power),
                     bytes: limit,
@@ -320,6 +326,10 @@ impl<'p> Search<'p, '_> {
                 a.cmp(&b)
             }
         });
+        let finalists = match self.problem.len() {
+            0..=SMALL => FINALISTS_SMALL,
+            _ => FINALISTS,
+        };
         let mut seen: Vec<&str> = Vec::new();
         let mut chosen = Vec::new();
         for (rank, &k) in order.iter().enumerate() {
@@ -333,7 +343,7 @@ impl<'p> Search<'p, '_> {
                     Goal::Error(_) => pair(k).1 as f64 > 1.3 * pair(order[0]).1 as f64,
                     Goal::Bytes(_) => pair(k).0 > 1.3 * pair(order[0]).0,
                 };
-            if (rank < FINALISTS || first) && !also_ran {
+            if (rank < finalists || first) && !also_ran {
                 chosen.push(k);
             }
         }
@@ -373,7 +383,7 @@ impl<'p> Search<'p, '_> {
 
     fn measure(&self, family: &mut dyn Family, fineness: Fineness) -> Result<Option<Measured>> {
         self.progress.check()?;
-        let representation = match family.build(fineness) {
+        let representation = match built(family, self.problem, fineness) {
             Ok(representation) => representation,
             Err(Error::Candidate { .. }) => return Ok(None),
             Err(error) => return Err(error),

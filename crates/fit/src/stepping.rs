@@ -47,6 +47,8 @@ pub(crate) fn find_step<P>(
     let mut best: Option<Trial<P>> = None;
     let (mut low, mut high): (Side, Side) = (None, None);
     let mut x = (direction * start.ln()).clamp(limits.0, limits.1);
+    let mut slope = slope;
+    let mut previous: Side = None;
     let mut stalled = 0;
     for _ in 0..tolerance.trials {
         let step = f64::from((direction * x).exp() as f32);
@@ -85,6 +87,15 @@ pub(crate) fn find_step<P>(
                 break;
             }
         }
+        // The slope met on the way beats the one assumed: at high rates the
+        // size depends on the step only through its logarithm.
+        if let Some((at, before)) = previous
+            && (g > 0.0) == (before > 0.0)
+            && x != at
+        {
+            slope = ((g - before) / (x - at)).clamp(0.01, 4.0);
+        }
+        previous = Some((x, g));
         x = next(low, high, slope, tolerance.slack).clamp(limits.0, limits.1);
         if let (Some((a, _)), Some((b, _))) = (low, high)
             && b - a < 0.2 * tolerance.slack
@@ -147,6 +158,53 @@ mod tests {
             (4985..=5000).contains(&bytes) && count <= 8,
             "{bytes} {count}"
         );
+    }
+
+    #[test]
+    fn a_size_that_hardly_depends_on_the_step_is_reached() {
+        // Numbers of log2(1/step) bits each, and a file that is nearly empty.
+        let bits = |step: f64| {
+            (
+                0.3 * step,
+                300 + (200.0 * (1.0 / step).log2().max(0.0)) as u64,
+            )
+        };
+        for goal in [400, 1000, 3000, 9000] {
+            let tolerance = Tolerance {
+                slack: 0.02,
+                trials: 16,
+            };
+            let found = find_step(
+                Goal::Bytes(goal),
+                1.0,
+                (1e-15, 1e3),
+                tolerance,
+                &mut |step| {
+                    let (error, bytes) = bits(step);
+                    Ok(Some((Outlook { error, bytes }, ())))
+                },
+            );
+            let bytes = found.unwrap().unwrap().outlook.bytes;
+            assert!(
+                bytes <= goal && bytes as f64 > 0.97 * goal as f64,
+                "{goal} {bytes}"
+            );
+            let found = find_step(
+                Goal::Bytes(goal),
+                1e-9,
+                (1e-15, 1e3),
+                tolerance,
+                &mut |step| {
+                    let (error, bytes) = bits(step);
+                    Ok(Some((Outlook { error, bytes }, ())))
+                },
+            );
+            let bytes = found.unwrap().unwrap().outlook.bytes;
+            assert!(
+                bytes <= goal && bytes as f64 > 0.97 * goal as f64,
+                "{goal} {bytes}"
+            );
+        }
     }
 
     #[test]

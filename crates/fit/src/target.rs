@@ -32,7 +32,7 @@ impl Target {
     /// The goal for an array of `dense_bytes`.
     ///
     /// # Errors
-    /// [`Error::Target`] for an error that is negative or not a number, or a
+    /// [`Error::Target`] for an error that is negative or not finite, or a
     /// ratio that is not positive and finite.
     pub fn goal(self, dense_bytes: u64) -> Result<Goal> {
         let wrong = |reason| {
@@ -42,8 +42,8 @@ impl Target {
             })
         };
         match self {
-            Target::Error(error) if error >= 0.0 => Ok(Goal::Error(error)),
-            Target::Error(_) => wrong("a relative error is zero or positive"),
+            Target::Error(error) if error >= 0.0 && error.is_finite() => Ok(Goal::Error(error)),
+            Target::Error(_) => wrong("a relative error is zero or positive, and finite"),
             Target::Bytes(bytes) => Ok(Goal::Bytes(bytes)),
             Target::Ratio(ratio) if ratio > 0.0 && ratio.is_finite() => {
                 Ok(Goal::Bytes((dense_bytes as f64 / ratio) as u64))
@@ -99,6 +99,7 @@ mod tests {
         assert!(Target::Ratio(0.0).goal(1000).is_err());
         assert!(Target::Error(f64::NAN).goal(1).is_err());
         assert!(Target::Error(-0.1).goal(1).is_err());
+        assert!(Target::Error(f64::INFINITY).goal(1).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use numpy::npyffi;
 use numpy::prelude::*;
 use numpy::{Complex32, Complex64, PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use smallvec::SmallVec;
@@ -30,7 +30,8 @@ pub fn numpy_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
 }
 
 impl<'py> Operand<'py> {
-    /// `object` as an operand; anything `numpy.asarray` takes is legal.
+    /// `object` as an operand; anything `numpy.asarray` takes is legal. Position
+    /// 0 is that of an argument `x`.
     pub fn new(object: &Bound<'py, PyAny>, position: usize) -> PyResult<Self> {
         let array = match object.cast::<PyUntypedArray>() {
             Ok(array) => array.clone(),
@@ -41,8 +42,12 @@ impl<'py> Operand<'py> {
         };
         let source = dtype_of(&array).ok_or_else(|| {
             let name = array.dtype().to_string();
+            let what = match position {
+                0 => "x".to_owned(),
+                position => format!("operand {position}"),
+            };
             PyTypeError::new_err(format!(
-                "operand {position} has element type {name}; numbers are needed \
+                "{what} has element type {name}; numbers are needed \
                  (bool, integers, float16/32/64, complex64/128)"
             ))
         })?;
@@ -206,6 +211,15 @@ pub fn array_to_numpy(py: Python<'_>, array: Array) -> PyResult<Bound<'_, PyAny>
             other.dtype()
         ))),
     }
+}
+
+/// The value of an argument that counts something.
+pub fn count(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<u64> {
+    value.extract().map_err(|_| {
+        PyValueError::new_err(format!(
+            "{argument} is {value}; a whole number from 0 on is needed"
+        ))
+    })
 }
 
 /// Converts a computed result to the type NumPy would have given it.

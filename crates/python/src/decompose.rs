@@ -10,7 +10,7 @@ use tensegrity::decompose::{
 };
 use tensegrity::{Array, Tensor, View};
 
-use crate::array::{Operand, array_to_numpy};
+use crate::array::{Operand, array_to_numpy, count};
 
 /// Runs an expression with `$view` bound to the operand's typed view; integers
 /// are converted to `f64` first.
@@ -185,15 +185,25 @@ fn pair<'py>(
 /// >>> tg.decompose.tucker(x, error=1e-2).rank
 /// (3, 3, 3)
 #[pyfunction]
-#[pyo3(signature = (x, rank=None, error=None, n_iter_max=100, tol=1e-8))]
+#[pyo3(signature = (x, rank=None, error=None, n_iter_max=100, init="svd", tol=1e-8, random_state=None))]
 pub fn tucker(
     py: Python<'_>,
     x: &Bound<'_, PyAny>,
     rank: Option<&Bound<'_, PyAny>>,
     error: Option<f64>,
     n_iter_max: usize,
+    init: &str,
     tol: f64,
+    random_state: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TuckerResult> {
+    if init != "svd" {
+        let message = format!("init {init:?} is unknown; tucker starts from \"svd\"");
+        return Err(PyValueError::new_err(message));
+    }
+    // Nothing random is in it; the argument is checked all the same.
+    random_state
+        .map(|seed| count(seed, "random_state"))
+        .transpose()?;
     let operand = Operand::new(x, 0)?;
     let target = match one_of(rank, error)? {
         Ok(rank) => Tol::Ranks(ranks(rank, operand.shape().len())?),
@@ -407,7 +417,7 @@ impl CpResult {
 /// n_iter_max : most sweeps
 /// tol : stop when the fit changes by less; 0 never stops early
 /// init : "svd" or "random"
-/// random_state : seed of everything random
+/// random_state : seed of everything random; None is 0
 ///
 /// Returns
 /// -------
@@ -418,7 +428,7 @@ impl CpResult {
 /// >>> round(float(weights[0]), 6), [f.shape for f in factors]
 /// (15.811388, [(2, 1), (3, 1), (2, 1)])
 #[pyfunction]
-#[pyo3(signature = (x, rank=None, error=None, n_iter_max=100, tol=1e-8, init="svd", random_state=0))]
+#[pyo3(signature = (x, rank=None, error=None, n_iter_max=100, tol=1e-8, init="svd", random_state=None))]
 pub fn parafac(
     py: Python<'_>,
     x: &Bound<'_, PyAny>,
@@ -427,7 +437,7 @@ pub fn parafac(
     n_iter_max: usize,
     tol: f64,
     init: &str,
-    random_state: u64,
+    random_state: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<CpResult> {
     let operand = Operand::new(x, 0)?;
     let target = match one_of(rank, error)? {
@@ -447,7 +457,7 @@ pub fn parafac(
     let sweeps = Sweeps {
         n_iter: n_iter_max,
         tol,
-        seed: random_state,
+        seed: random_state.map_or(Ok(0), |seed| count(seed, "random_state"))?,
         random,
     };
     with_field!(operand, view => {
@@ -501,6 +511,13 @@ fn run_cp<T: Entry>(
             ..sweeps.options()
         };
         found = cp_als(view, rank, &options)?;
+    }
+    if found.report.error > limit {
+        return Err(Error::NotReached {
+            wanted: limit,
+            reached: found.report.error,
+            rank,
+        });
     }
     Ok(found)
 }

@@ -1,25 +1,28 @@
 //! `tensegrity.einsum` and `contract_log`.
 
-use numpy::PyUntypedArray;
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 use smallvec::SmallVec;
 use tensegrity::contract::promote::{ArrayView, compute_dtype, result_dtype};
 use tensegrity::contract::{
     Einsum, Error, PlanOptions, contract_log_with, einsum_into, einsum_with, linear_to_ssa,
 };
+use tensegrity::diagram::ExpressionOptions;
 use tensegrity::{Array, DType, Element, c64, c128};
 
-use crate::array::{Operand, array_to_numpy, dtype_of, narrow, writable};
+use crate::array::{Operand, array_to_numpy, count, dtype_of, narrow, writable};
 
-/// Bytes of operands below which releasing the interpreter lock costs more
-/// than the work.
-const SMALL: usize = 1 << 15;
+/// Multiply-adds below which releasing the interpreter lock costs more than
+/// the work.
+const SMALL: f64 = 32768.0;
 
 pub fn refused(error: &Error) -> PyErr {
     match error {
-        Error::MemoryBudget { .. } => PyMemoryError::new_err(format!("memory: {error}")),
+        Error::MemoryBudget { .. } | Error::OutOfMemory { .. } => {
+            PyMemoryError::new_err(format!("memory: {error}"))
+        }
         _ => PyValueError::new_err(error.to_string()),
     }
 }
@@ -54,19 +57,18 @@ pub unsafe fn views<'a>(operands: &'a [Operand<'_>]) -> SmallVec<[ArrayView<'a>;
 }
 
 /// Runs `work`, without the interpreter lock if there is enough of it.
-pub fn run<R: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> R + Send) -> R {
-    if bytes < SMALL {
+pub fn run<R: Send>(py: Python<'_>, most: f64, work: impl FnOnce() -> R + Send) -> R {
+    if most < SMALL {
         work()
     } else {
         py.detach(work)
     }
 }
 
-fn bytes_of(views: &[ArrayView<'_>]) -> usize {
-    views
-        .iter()
-        .map(|view| 8 * view.shape().iter().product::<usize>())
-        .sum()
+/// A bound of the multiply-adds of any contraction of the operands.
+fn most_work(views: &[ArrayView<'_>]) -> f64 {
+    let lengths = views.iter().flat_map(|view| view.shape());
+    lengths.fold(1.0, |product, &length| product * length.max(2) as f64)
 }
 
 /// NumPy's name for the result type of operands of these types.
@@ -145,11 +147,13 @@ fn order(optimize: Option<&Bound<'_, PyAny>>) -> PyResult<Order> {
 /// Parameters
 /// ----------
 /// expression : "ij,jk->ik", with names "b q d, b k d -> b q k", or with groups
-///     "(h d) n -> h d n" where sizes follow from the operands
+///     "(h d) n -> h d n" where all sizes but one are known or given (``h=4``)
 /// *arrays : operands; result types follow NumPy
 /// optimize : name of a planner ("auto", "optimal", "greedy"), or a path
 /// memory_limit : most bytes of intermediates and result, or text such as "2GiB"
 /// out : array to write to, of any strides; may be an operand
+/// broadcast : whether an axis of length 1 fits an index of any size
+/// **sizes : sizes of indices that do not follow from the operands
 ///
 /// Beyond NumPy: repeated output indices embed a diagonal, zero operands give 1,
 /// indices may be any letters.
@@ -161,8 +165,10 @@ fn order(optimize: Option<&Bound<'_, PyAny>>) -> PyResult<Order> {
 /// >>> tg.einsum("i->ii", np.array([1, 2]))
 /// array([[1, 0],
 ///        [0, 2]])
+/// >>> tg.einsum("(h d) n -> h d n", np.ones((6, 2)), h=3).shape
+/// (3, 2, 2)
 #[pyfunction]
-#[pyo3(signature = (expression, *arrays, optimize=None, memory_limit=None, out=None))]
+#[pyo3(signature = (expression, *arrays, optimize=None, memory_limit=None, out=None, broadcast=false, **sizes))]
 pub fn einsum<'py>(
     py: Python<'py>,
     expression: &str,
@@ -170,6 +176,8 @@ pub fn einsum<'py>(
     optimize: Option<&Bound<'py, PyAny>>,
     memory_limit: Option<&Bound<'py, PyAny>>,
     out: Option<&Bound<'py, PyAny>>,
+    broadcast: bool,
+    sizes: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let operands = operands(arrays)?;
     // SAFETY: Python code that writes to an operand during the call (only
@@ -187,26 +195,59 @@ pub fn einsum<'py>(
                 memory_limit: limit,
                 ..PlanOptions::default()
             };
-            let result = along(py, expression, &views, &path, &options)?;
+            let parsed = parsed(expression, broadcast, sizes)?;
+            let result = along(py, &parsed, &views, &path, &options)?;
             return deliver(py, result, wanted, out);
         }
     };
+    if broadcast || sizes.is_some() {
+        let parsed = parsed(expression, broadcast, sizes)?;
+        let shapes: Vec<&[usize]> = views.iter().map(ArrayView::shape).collect();
+        let options = PlanOptions {
+            element_bytes: wanted.size() as u32,
+            ..options
+        };
+        let evaluate = || parsed.plan(&shapes, &options)?.run(&views);
+        let result = py.detach(evaluate).map_err(|error| refused(&error))?;
+        return deliver(py, result, wanted, out);
+    }
     if let Some(out) = out
         && let Some(target) = direct_output(out, wanted)?
     {
         write_into(py, expression, &views, target, &options)?;
         return Ok(out.clone());
     }
-    let bytes = bytes_of(&views);
-    let result = run(py, bytes, || einsum_with(expression, &views, &options))
-        .map_err(|error| refused(&error))?;
+    let result = run(py, most_work(&views), || {
+        einsum_with(expression, &views, &options)
+    })
+    .map_err(|error| refused(&error))?;
     deliver(py, result, wanted, out)
+}
+
+/// The expression with what keywords say about it.
+pub fn parsed(
+    expression: &str,
+    broadcast: bool,
+    sizes: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Einsum> {
+    let mut given: Vec<(String, usize)> = Vec::new();
+    for (name, size) in sizes.iter().flat_map(|sizes| sizes.iter()) {
+        let name: String = name.extract()?;
+        let size = count(&size, &name)? as usize;
+        given.push((name, size));
+    }
+    let given: Vec<(&str, usize)> = given.iter().map(|(n, size)| (n.as_str(), *size)).collect();
+    let options = ExpressionOptions {
+        sizes: &given,
+        broadcast,
+    };
+    Einsum::parse_with(expression, options).map_err(|error| refused(&error))
 }
 
 /// Evaluates along a given path.
 fn along(
     py: Python<'_>,
-    expression: &str,
+    expression: &Einsum,
     views: &[ArrayView<'_>],
     path: &[Vec<usize>],
     options: &PlanOptions,
@@ -215,9 +256,7 @@ fn along(
     let shapes: Vec<&[usize]> = views.iter().map(ArrayView::shape).collect();
     let evaluate = || {
         let pairs = linear_to_ssa(views.len(), &groups)?;
-        Einsum::parse(expression)?
-            .plan_along(&shapes, &pairs, options)?
-            .run(views)
+        expression.plan_along(&shapes, &pairs, options)?.run(views)
     };
     py.detach(evaluate).map_err(|error| refused(&error))
 }
@@ -251,8 +290,7 @@ fn write_into(
         let Some(mut output) = writable::<T>(target)? else {
             return Err(PyValueError::new_err("out is read-only or not aligned"));
         };
-        let bytes = bytes_of(views);
-        run(py, bytes, || {
+        run(py, most_work(views), || {
             einsum_into(expression, views, &mut output, options)
         })
         .map_err(|error| match error {
@@ -278,7 +316,17 @@ fn deliver<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let computed = result.dtype();
     let made = narrow(array_to_numpy(py, result)?, computed, wanted)?;
-    let Some(out) = out else { return Ok(made) };
+    let Some(out) = out else {
+        // NumPy gives numbers, not arrays without axes.
+        let scalar = made
+            .cast::<PyUntypedArray>()
+            .is_ok_and(|array| array.ndim() == 0);
+        return if scalar {
+            made.get_item(PyTuple::empty(py))
+        } else {
+            Ok(made)
+        };
+    };
     let shape = |array: &Bound<'py, PyAny>| array.getattr("shape");
     if !shape(out)?.eq(shape(&made)?)? {
         let message = format!(

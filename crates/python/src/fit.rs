@@ -1,14 +1,16 @@
 //! `tensegrity.fit`, `load` and `read`.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use tensegrity::file::{self, FileErrorKind, ReadOptions};
-use tensegrity::fit::{Error, FitOptions, Representation, Target};
+use tensegrity::DType;
+use tensegrity::file::{FileErrorKind, ReadOptions};
+use tensegrity::fit::{Error, FitOptions, Representation, Target, read_array};
 
-use crate::array::{Operand, array_to_numpy, narrow};
+use crate::array::{Operand, array_to_numpy, count, narrow};
 
 fn refused(error: &Error) -> PyErr {
     PyValueError::new_err(error.to_string())
@@ -17,13 +19,13 @@ fn refused(error: &Error) -> PyErr {
 /// A stored representation: what ``fit`` found or ``load`` read.
 ///
 /// Attributes: ``structure``, ``detail``, ``shape``, ``error`` (relative
-/// Frobenius, nan after ``load``: the original is not there to compare),
+/// Frobenius, None after ``load``: the original is not there to compare),
 /// ``stored_bytes``, ``dense_bytes``, ``ratio``, ``candidates``.
 #[pyclass(module = "tensegrity", frozen, name = "Fit")]
 pub struct Fit {
     representation: Representation,
     #[pyo3(get)]
-    error: f64,
+    error: Option<f64>,
     #[pyo3(get)]
     stored_bytes: u64,
     #[pyo3(get)]
@@ -78,12 +80,15 @@ impl Fit {
 
     fn __repr__(&self) -> String {
         format!(
-            "Fit({} of {:?}, {} bytes, {:.1} times smaller, error {:.4e})",
+            "Fit({} of {:?}, {} bytes, {:.1} times smaller, {})",
             self.structure(),
             self.representation.shape(),
             self.stored_bytes,
             self.ratio(),
-            self.error,
+            match self.error {
+                Some(error) => format!("error {error:.4e}"),
+                None => "loaded".to_owned(),
+            },
         )
     }
 }
@@ -97,7 +102,7 @@ impl Fit {
 /// bytes : largest size of the file
 /// ratio : least dense bytes / stored bytes
 /// structure : "auto" or the name of one structure
-/// seed : seed of everything random
+/// seed : seed of everything random; None is 0
 ///
 /// Exactly one of ``error``, ``bytes`` and ``ratio`` is given.
 ///
@@ -110,16 +115,18 @@ impl Fit {
 /// >>> found.error <= 1e-3 and found.stored_bytes < x.nbytes / 20
 /// True
 #[pyfunction]
-#[pyo3(signature = (x, error=None, bytes=None, ratio=None, structure="auto", seed=0))]
+#[pyo3(signature = (x, error=None, bytes=None, ratio=None, structure="auto", seed=None))]
 pub fn fit(
     py: Python<'_>,
     x: &Bound<'_, PyAny>,
     error: Option<f64>,
-    bytes: Option<u64>,
+    bytes: Option<&Bound<'_, PyAny>>,
     ratio: Option<f64>,
     structure: &str,
-    seed: u64,
+    seed: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Fit> {
+    let bytes = bytes.map(|bytes| count(bytes, "bytes")).transpose()?;
+    let seed = seed.map_or(Ok(0), |seed| count(seed, "seed"))?;
     let target = match (error, bytes, ratio) {
         (Some(error), None, None) => Target::Error(error),
         (None, Some(bytes), None) => Target::Bytes(bytes),
@@ -152,7 +159,7 @@ pub fn fit(
     });
     let rows: PyResult<Vec<_>> = rows.collect();
     Ok(Fit {
-        error: found.error,
+        error: Some(found.error),
         stored_bytes: found.stored_bytes,
         candidates: PyList::new(py, rows?)?.unbind(),
         representation: found.representation,
@@ -176,17 +183,24 @@ pub fn load(py: Python<'_>, path: PathBuf) -> PyResult<Fit> {
         } else {
             format!("{name}: {message}")
         };
-        PyValueError::new_err(message)
+        match error {
+            Error::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                PyFileNotFoundError::new_err(message)
+            }
+            _ => PyValueError::new_err(message),
+        }
     })?;
     Ok(Fit {
-        error: f64::NAN,
+        error: None,
         stored_bytes: representation.stored_bytes(),
         candidates: PyList::empty(py).unbind(),
         representation,
     })
 }
 
-/// Reads an array from a png, jpg, npy, npz, safetensors or csv file.
+/// Reads an array from a png, jpg, npy, npz, safetensors, csv or tsg file.
+///
+/// bfloat16 becomes float32; a tsg file is expanded.
 ///
 /// Parameters
 /// ----------
@@ -210,16 +224,23 @@ pub fn read<'py>(
         ..ReadOptions::default()
     };
     let loaded = py
-        .detach(|| file::read_one_with(&path, name, &options))
+        .detach(|| read_array(&path, name, &options))
         .map_err(|error| {
             let message = error.to_string();
             match error {
-                tensegrity::Error::File(inner) if inner.kind == FileErrorKind::NotFound => {
+                Error::Tensor(tensegrity::Error::File(inner))
+                    if inner.kind == FileErrorKind::NotFound =>
+                {
                     PyFileNotFoundError::new_err(message)
                 }
                 _ => PyValueError::new_err(message),
             }
         })?;
     let computed = loaded.array.dtype();
-    narrow(array_to_numpy(py, loaded.array)?, computed, loaded.source)
+    let wanted = match loaded.source {
+        // NumPy has no such type.
+        DType::BF16 => computed,
+        source => source,
+    };
+    narrow(array_to_numpy(py, loaded.array)?, computed, wanted)
 }

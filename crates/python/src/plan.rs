@@ -2,15 +2,15 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use tensegrity::contract::{
-    Effort, Einsum, EinsumPlan, Objective, Plan as EnginePlan, PlanOptions, ssa_to_linear,
+    Effort, EinsumPlan, Objective, Plan as EnginePlan, PlanOptions, ssa_to_linear,
 };
 use tensegrity::diagram::Network;
 use tensegrity::{Array, DType};
 
 use crate::array::{array_to_numpy, narrow};
-use crate::einsum::{memory_limit, numpy_dtype, operands, refused, views};
+use crate::einsum::{memory_limit, numpy_dtype, operands, parsed, refused, views};
 
 /// A planned contraction: inspect it, save it, run it.
 #[pyclass(module = "tensegrity", frozen, name = "Plan")]
@@ -137,9 +137,10 @@ impl Plan {
 /// expression : as for ``einsum``
 /// *shapes : one for each operand
 /// effort : "fast", "normal" or "high"
-/// minimize : "flops", "size", "write", "combo" or "time"
+/// minimize : "flops", "size", "write", "combo", "time" or "peak"
 /// memory_limit : most bytes of intermediates and result, or text such as "2GiB"
 /// seed : seed of randomised planners
+/// broadcast, **sizes : as for ``einsum``
 ///
 /// Returns
 /// -------
@@ -151,7 +152,7 @@ impl Plan {
 /// >>> round(10 ** plan.log10_flops)
 /// 72
 #[pyfunction]
-#[pyo3(signature = (expression, *shapes, effort="normal", minimize="flops", memory_limit=None, seed=0))]
+#[pyo3(signature = (expression, *shapes, effort="normal", minimize="flops", memory_limit=None, seed=0, broadcast=false, **sizes))]
 pub fn plan(
     py: Python<'_>,
     expression: &str,
@@ -160,7 +161,10 @@ pub fn plan(
     minimize: &str,
     memory_limit: Option<&Bound<'_, PyAny>>,
     seed: u64,
+    broadcast: bool,
+    sizes: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Plan> {
+    let parsed = parsed(expression, broadcast, sizes)?;
     let mut lengths: Vec<Vec<usize>> = Vec::with_capacity(shapes.len());
     for (number, shape) in shapes.iter().enumerate() {
         lengths.push(shape.extract().map_err(|_| {
@@ -173,7 +177,7 @@ pub fn plan(
     let options = options(effort, minimize, memory_limit, seed)?;
     let shapes: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
     let planned = py
-        .detach(|| Einsum::parse(expression)?.plan(&shapes, &options))
+        .detach(|| parsed.plan(&shapes, &options))
         .map_err(|error| refused(&error))?;
     Ok(Plan { planned })
 }

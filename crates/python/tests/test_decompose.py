@@ -112,3 +112,17 @@ def test_integers_become_doubles():
 def test_errors_name_the_argument(call, words):
     with pytest.raises(ValueError, match=words):
         call(np.random.default_rng(5).standard_normal((3, 4, 5)))
+
+
+def test_an_error_out_of_reach_is_an_error():
+    x = np.random.default_rng(0).standard_normal((4, 3, 3))
+    with pytest.raises(ValueError, match="relative error"):
+        tg.decompose.parafac(x, error=1e-15, n_iter_max=5)
+
+
+def test_tensorly_arguments_are_known():
+    x = np.random.default_rng(0).standard_normal((4, 3, 3))
+    tg.decompose.tucker(x, rank=(2, 2, 2), init="svd", random_state=None)
+    tg.decompose.parafac(x, rank=2, random_state=None)
+    with pytest.raises(ValueError, match="random_state is -1"):
+        tg.decompose.parafac(x, rank=2, random_state=-1)

@@ -48,3 +48,16 @@ def test_the_stubs_match_the_module():
             } | {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
             missing = members - set(dir(getattr(_tensegrity, node.name)))
             assert not missing, f"{node.name}: {missing}"
+
+
+def test_the_python_of_the_readmes_runs():
+    """What the READMEs show, block after block in one namespace each."""
+    package = pathlib.Path(__file__).resolve().parent.parent
+    for readme in (package / "README.md", package.parent.parent / "README.md"):
+        text = readme.read_text(encoding="utf-8")
+        blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+        assert blocks, readme
+        names = {}
+        for block in blocks:
+            if ">>>" not in block:
+                exec(compile(block, str(readme), "exec"), names)

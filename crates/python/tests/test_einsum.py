@@ -195,3 +195,32 @@ def test_results_do_not_depend_on_threads():
         assert np.array_equal(*results)
     finally:
         tg.set_threads(before)
+
+
+def test_what_an_expression_leaves_open_is_given():
+    x = np.arange(12.0).reshape(6, 2)
+    assert np.array_equal(tg.einsum("(h d) n -> h d n", x, h=3), x.reshape(3, 2, 2))
+    with pytest.raises(ValueError, match="h"):
+        tg.einsum("(h d) n -> h d n", x)
+    with pytest.raises(ValueError, match="h is -3"):
+        tg.einsum("(h d) n -> h d n", x, h=-3)
+    row = np.ones((1, 2))
+    with pytest.raises(ValueError):
+        tg.einsum("ij,ij->ij", x, row)
+    assert np.array_equal(tg.einsum("ij,ij->ij", x, row, broadcast=True), x)
+    plan = tg.plan("(h d) n -> h d n", (6, 2), h=3)
+    assert np.array_equal(tg.Plan.from_json(plan.to_json()).run(x), x.reshape(3, 2, 2))
+
+
+def test_numbers_are_numbers():
+    x = np.eye(3)
+    assert isinstance(tg.einsum("ii", x), np.float64)
+    assert isinstance(tg.einsum("ij->", x.astype(np.int8)), np.int8)
+    out = np.zeros(())
+    assert tg.einsum("ii", x, out=out) is out and out == 3
+
+
+def test_memory_that_is_not_there_is_a_memory_error():
+    x = np.broadcast_to(1.0, (1 << 28,))
+    with pytest.raises(MemoryError, match="memory"):
+        tg.einsum("i,j->ij", x, x)

@@ -129,3 +129,31 @@ def test_load_refuses_what_is_no_representation(tmp_path):
     (tmp_path / "x.tsg").write_bytes(b"not a representation")
     with pytest.raises(ValueError, match="x.tsg"):
         tg.load(tmp_path / "x.tsg")
+
+
+def test_numbers_of_any_size_are_fitted():
+    x = smooth((8, 7, 6))
+    for scale in (1e250, 1e-250):
+        found = tg.fit(scale * x, error=0.01)
+        y = found.to_array() / scale
+        assert np.linalg.norm(y - x) <= 0.0101 * np.linalg.norm(x)
+
+
+def test_arguments_are_named():
+    x = smooth((4, 4))
+    with pytest.raises(ValueError, match="bytes is -5"):
+        tg.fit(x, bytes=-5)
+    with pytest.raises(ValueError, match="seed is -1"):
+        tg.fit(x, error=0.1, seed=-1)
+    with pytest.raises(TypeError, match="^x has element type"):
+        tg.fit(np.array(["a"]), error=0.1)
+
+
+def test_a_loaded_fit_has_no_error_and_reads_as_an_array(tmp_path):
+    found = tg.fit(smooth((8, 7, 6)), error=0.01)
+    found.save(tmp_path / "x.tsg")
+    loaded = tg.load(tmp_path / "x.tsg")
+    assert loaded.error is None and "loaded" in repr(loaded)
+    assert np.array_equal(tg.read(tmp_path / "x.tsg"), loaded.to_array())
+    with pytest.raises(FileNotFoundError, match="missing.tsg"):
+        tg.load(tmp_path / "missing.tsg")

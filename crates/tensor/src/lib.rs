@@ -36,7 +36,7 @@ pub use elementwise::{Binary, Expr, Operand, Reduction, Unary};
 pub use error::{Error, Result};
 pub use permute::copy_into;
 pub use seed::SplitMix64;
-pub use storage::with_room;
+pub use storage::{try_with_room, with_room};
 pub use tensor::Tensor;
 pub use threads::{in_pool, is_parallel, parallel_for, parallel_map, set_threads, threads};
 pub use view::{View, ViewMut};

@@ -7,6 +7,14 @@ use crate::Element;
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
+/// As [`with_room`], or nothing if the system has no such room.
+pub fn try_with_room<T>(length: usize) -> Option<Vec<T>> {
+    let mut data: Vec<T> = Vec::new();
+    data.try_reserve_exact(length).ok()?;
+    prefer_large_pages(data.as_ptr().cast(), length * size_of::<T>());
+    Some(data)
+}
+
 /// An empty vector with room for `length` elements.
 ///
 /// Touching fresh memory costs a page fault every 4 KiB, more than most

@@ -54,6 +54,23 @@ impl Tool {
         }
     }
 
+    /// Runs a line of the shell in which `tensegrity` is the tool.
+    pub fn shell(&self, line: &str) -> Run {
+        let tool = env!("CARGO_BIN_EXE_tensegrity");
+        let line = format!("tensegrity() {{ '{tool}' \"$@\"; }}; {line}");
+        let mut shell = Command::new("bash");
+        let output = shell
+            .args(["-c", &line])
+            .current_dir(self.folder.path())
+            .output()
+            .expect("bash starts");
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
     pub fn write(&self, name: &str, array: impl Into<Array>) {
         file::write(self.path(name), &array.into()).expect("the input is written");
     }

@@ -170,7 +170,7 @@ impl Machine {
     /// Cycles to read an element along a loop that moves by `stride`, of a
     /// tensor of `elements` that is read `times` over.
     fn touch(self, stride: isize, elements: usize, times: f64) -> f64 {
-        let bytes = elements * self.size;
+        let bytes = elements.saturating_mul(self.size);
         match Mode::of(stride) {
             Mode::Fixed => 0.1 / self.lanes,
             Mode::Unit if times > 1.5 && bytes > NEAR => 5.0 / self.lanes,
@@ -184,8 +184,9 @@ impl Machine {
 
     /// Cycles to bring all three tensors from memory, if they are not near.
     fn stream(self, elements: &Elements) -> f64 {
-        let bytes = (elements.a + elements.b + elements.c) * self.size;
-        bytes.saturating_sub(4 * NEAR) as f64 * 0.25
+        let elements = elements.a as f64 + elements.b as f64 + elements.c as f64;
+        let bytes = elements * self.size as f64;
+        (bytes - (4 * NEAR) as f64).max(0.0) * 0.25
     }
 
     pub fn direct(self, problem: &Problem) -> f64 {

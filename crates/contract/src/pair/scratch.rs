@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
-use tensegrity_tensor::with_room;
+use tensegrity_tensor::{try_with_room, with_room};
 
 /// Bytes a thread keeps for reuse at most.
 const KEPT_BYTES: usize = 64 << 20;
@@ -37,14 +37,31 @@ pub(crate) struct Scratch<T> {
     pointer: *mut T,
 }
 
+fn lines(bytes: usize) -> usize {
+    bytes.div_ceil(size_of::<Line>()).max(1)
+}
+
 impl<T: Copy> Scratch<T> {
     /// Memory for at least `count` elements.
     ///
     /// Aborts like `Vec` if the system has no memory left.
     pub fn new(count: usize) -> Self {
-        let bytes = count
-            .checked_mul(size_of::<T>())
-            .expect("scratch sizes fit the address space");
+        let bytes = Self::bytes(count).expect("scratch sizes fit the address space");
+        Self::kept(bytes).unwrap_or_else(|| Self::of(Block(with_room(lines(bytes)))))
+    }
+
+    /// As [`Scratch::new`], or nothing if the system has no such memory.
+    pub fn try_new(count: usize) -> Option<Self> {
+        let bytes = Self::bytes(count)?;
+        Self::kept(bytes).or_else(|| Some(Self::of(Block(try_with_room(lines(bytes))?))))
+    }
+
+    fn bytes(count: usize) -> Option<usize> {
+        count.checked_mul(size_of::<T>())
+    }
+
+    /// A buffer the thread has kept.
+    fn kept(bytes: usize) -> Option<Self> {
         let kept = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
             let fitting = (0..kept.len())
@@ -53,10 +70,10 @@ impl<T: Copy> Scratch<T> {
             // A buffer far too large would be missing where it is needed.
             (kept[fitting].bytes() / 8 <= bytes.max(4096)).then(|| kept.swap_remove(fitting))
         });
-        let mut block = kept.ok().flatten().unwrap_or_else(|| {
-            let lines = bytes.div_ceil(size_of::<Line>()).max(1);
-            Block(with_room(lines))
-        });
+        kept.ok().flatten().map(Self::of)
+    }
+
+    fn of(mut block: Block) -> Self {
         Self {
             pointer: block.0.as_mut_ptr().cast(),
             block: Some(block),

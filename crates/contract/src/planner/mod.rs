@@ -78,7 +78,8 @@ pub struct PlanOptions {
     pub planner: Cow<'static, str>,
     /// Whether `optimal` also contracts tensors without a common wire.
     pub outer_products: bool,
-    /// Bytes of an element, for peak memory.
+    /// Bytes of an element, for peak memory. Functions that are given operands
+    /// know better and ignore it.
     pub element_bytes: u32,
 }
 

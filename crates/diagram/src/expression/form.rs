@@ -293,6 +293,21 @@ impl Expression {
         })
     }
 
+    /// Sizes that were given by name.
+    #[must_use]
+    pub fn given_sizes(&self) -> Vec<(String, usize)> {
+        let form = &*self.form;
+        (0..form.names.len() as u32)
+            .filter_map(|index| Some((form.name(index), form.size(index)?)))
+            .collect()
+    }
+
+    /// Whether an axis of length 1 fits a named index of any size.
+    #[must_use]
+    pub fn broadcasts(&self) -> bool {
+        self.form.broadcast
+    }
+
     /// Number of operands. An expression with nothing before `->` counts one,
     /// and may also be bound to none.
     #[must_use]

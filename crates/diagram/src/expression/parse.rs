@@ -333,10 +333,8 @@ impl Parser<'_> {
         let mut once: SmallVec<[u32; 16]> = (0..uses.len() as u32)
             .filter(|&index| uses[index as usize] == 1)
             .collect();
-        if !self.named {
-            // The order of UTF-8 bytes is the order of code points.
-            once.sort_by_key(|&index| self.names.slice(self.names.list[index as usize]));
-        }
+        // The order of UTF-8 bytes is the order of code points.
+        once.sort_by_key(|&index| self.names.slice(self.names.list[index as usize]));
         if ellipsis {
             self.axes.push(Axis::Ellipsis { mark });
         }

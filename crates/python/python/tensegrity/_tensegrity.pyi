@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 Path = str | PathLike[str]
 Effort = Literal["fast", "normal", "high"]
-Objective = Literal["flops", "size", "write", "combo", "time"]
+Objective = Literal["flops", "size", "write", "combo", "time", "peak"]
 
 __version__: str
 
@@ -22,7 +22,9 @@ def einsum(
     optimize: str | bool | Sequence[Sequence[int] | str] = "auto",
     memory_limit: int | str | None = None,
     out: Array | None = None,
-) -> Array: ...
+    broadcast: bool = False,
+    **sizes: int,
+) -> Any: ...
 def contract_log(
     expression: str, *arrays: ArrayLike, optimize: str | bool = "auto"
 ) -> tuple[Array, float]: ...
@@ -33,6 +35,8 @@ def plan(
     minimize: Objective = "flops",
     memory_limit: int | str | None = None,
     seed: int = 0,
+    broadcast: bool = False,
+    **sizes: int,
 ) -> Plan: ...
 def find_path(
     inputs: Sequence[Sequence[int]],
@@ -66,7 +70,7 @@ def fit(
     bytes: int | None = None,
     ratio: float | None = None,
     structure: str = "auto",
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Fit: ...
 def load(path: Path) -> Fit: ...
 def read(path: Path, name: str | None = None) -> Array: ...
@@ -79,7 +83,7 @@ class Fit:
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
-    def error(self) -> float: ...
+    def error(self) -> float | None: ...
     @property
     def stored_bytes(self) -> int: ...
     @property
@@ -129,7 +133,9 @@ def tucker(
     rank: int | Sequence[int] | None = None,
     error: float | None = None,
     n_iter_max: int = 100,
+    init: Literal["svd"] = "svd",
     tol: float = 1e-8,
+    random_state: int | None = None,
 ) -> TuckerResult: ...
 def tensor_train(
     x: ArrayLike,
@@ -143,5 +149,5 @@ def parafac(
     n_iter_max: int = 100,
     tol: float = 1e-8,
     init: Literal["random", "svd"] = "svd",
-    random_state: int = 0,
+    random_state: int | None = None,
 ) -> CpResult: ...

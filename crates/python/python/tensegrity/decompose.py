@@ -14,8 +14,8 @@ parafac(x, r)``
 ``tucker_to_tensor((c, f))``      ``result.to_array()``
 ``tt_to_tensor(factors)``         ``result.to_array()``
 ``cp_to_tensor((w, f))``          ``result.to_array()``
-``n_iter_max``, ``tol``,          the same
-``init``, ``random_state``        (``random_state`` may also be called ``seed``)
+``n_iter_max``, ``tol``,          the same in ``tucker`` (whose only ``init`` is
+``init``, ``random_state``        ``"svd"``) and ``parafac``
 rank is required                  ``rank=`` or ``error=`` (relative Frobenius)
 ================================  =====================================================
 
