@@ -16,9 +16,9 @@ use crate::{Float, ParameterSpec, Result};
 /// `w ← w − γ·d·m/(√v + d·eps)`, `d ← max(d, r/‖s‖₁)` — the step uses the old `d`.
 /// `γ` is the schedule's factor times `rate` (one).
 ///
-/// [`Prodigy::without_averages`] keeps the idea only: sign descent with
-/// `η ← max(η, ⟨g, w₀ − w⟩/‖g‖₁)`, which ramps η up exponentially until the
-/// iterates have moved as far as the solution is.
+/// [`Prodigy::without_averages`] keeps the idea only: `η ← max(η, ⟨g, w₀ − w⟩/‖g‖₁)`
+/// and then sign descent with that η, which doubles it every step until the
+/// iterates have moved about as far as the solution is.
 ///
 /// Inner products run over all trained parameters. Memory: four copies of the
 /// parameters; one without averages.
@@ -206,16 +206,16 @@ impl<T: Float> ProdigyRule<T> {
     }
 
     fn by_signs(&mut self, slots: &mut [Slot<'_, T>], progress: f64) {
+        let size: f64 = slots.iter().map(|slot| absolute_sum(slot.gradient)).sum();
+        if size > 0.0 {
+            self.grow(self.options.coefficient * progress / size);
+        }
         for slot in slots.iter_mut() {
             let rate = T::of(self.distance * slot.rate);
             shrink(slot.value, self.distance * slot.rate, self.decay(slot));
             for (w, &g) in slot.value.iter_mut().zip(slot.gradient) {
                 *w -= rate * sign(g);
             }
-        }
-        let size: f64 = slots.iter().map(|slot| absolute_sum(slot.gradient)).sum();
-        if size > 0.0 {
-            self.grow(self.options.coefficient * progress / size);
         }
     }
 
@@ -274,12 +274,14 @@ impl<T: Float> Rule<T> for ProdigyRule<T> {
         }
         // The estimate uses the point the gradient was taken at.
         let progress = self.progress(slots);
-        let used = self.distance;
-        if self.options.averages {
+        let used = if self.options.averages {
+            let used = self.distance;
             self.by_averages(slots, progress, moment);
+            used
         } else {
             self.by_signs(slots, progress);
-        }
+            self.distance
+        };
         Ok(Tally {
             rate: Some(used * self.options.rate * moment.schedule),
             ..Tally::default()

@@ -132,7 +132,7 @@ fn the_first_step_is_the_polar_factor() {
     let w = after(
         Shampoo::new(1.0).eps(1e-13).every(1),
         Tensor::zeros(&[4, 4]).unwrap(),
-        &[g.clone()],
+        std::slice::from_ref(&g),
     );
     let polar = msign(&g.view(), &PolarMethod::Svd).unwrap().map(|x| -x);
     assert!(distance(&w, &polar) < 1e-9);
@@ -181,7 +181,7 @@ fn a_rank_one_gradient_gives_rank_one_statistics() {
     let w = after(
         Shampoo::new(1.0).eps(1e-12).every(1),
         Tensor::zeros(&[3, 4, 2]).unwrap(),
-        &[g.clone()],
+        std::slice::from_ref(&g),
     );
     let expected = g.map(|x| -x / g.norm());
     assert!(distance(&w, &expected) < 1e-9);
@@ -284,7 +284,7 @@ fn averages_are_corrected_for_their_start() {
     let one = after(
         method.clone(),
         Tensor::zeros(&[3, 3]).unwrap(),
-        &[g.clone()],
+        std::slice::from_ref(&g),
     );
     let four = after(method, Tensor::zeros(&[3, 3]).unwrap(), &vec![g; 4]);
     assert!(distance(&four, &one.map(|x| 4.0 * x)) < 1e-12);
@@ -294,8 +294,16 @@ fn averages_are_corrected_for_their_start() {
 fn exponents_can_be_chosen() {
     let g = wave(&[3, 3], 1.0);
     let zero = || Tensor::zeros(&[3, 3]).unwrap();
-    let half = after(plain().exponent_override(2.0), zero(), &[g.clone()]);
-    let doubled = after(plain().exponent_multiplier(2.0), zero(), &[g.clone()]);
+    let half = after(
+        plain().exponent_override(2.0),
+        zero(),
+        std::slice::from_ref(&g),
+    );
+    let doubled = after(
+        plain().exponent_multiplier(2.0),
+        zero(),
+        std::slice::from_ref(&g),
+    );
     assert!(distance(&half, &doubled) < 1e-15);
     // −1/2 on both sides of U·S·Vᵀ leaves U·S⁻¹·Vᵀ, the inverse transposed.
     let inverse = tensegrity_linalg::pinv(&g.view(), None).unwrap();
@@ -335,7 +343,9 @@ fn a_failed_root_keeps_the_previous_one() {
     let zero = Tensor::zeros(&[3, 3]).unwrap();
     let mut w = [wave(&[3, 3], 0.0)];
     // No root yet and no graft: the block stands still.
-    let stats = optimizer.step_tensors(&mut w, &[zero.clone()]).unwrap();
+    let stats = optimizer
+        .step_tensors(&mut w, std::slice::from_ref(&zero))
+        .unwrap();
     assert_eq!((stats.roots_failed, stats.roots_failed_total), (2, 2));
     assert_eq!(w[0].as_slice(), wave(&[3, 3], 0.0).as_slice());
     let stats = optimizer

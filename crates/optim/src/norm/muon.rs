@@ -16,9 +16,10 @@ pub enum MuonVariant {
     /// No bias correction: Jordan et al. 2024.
     #[default]
     Original,
-    /// Bias-corrected momentum and look-ahead, and 1e-8 added to the start norm,
-    /// as in the optax library.
-    BiasCorrected,
+    /// As the optax library does it: bias-corrected momentum and look-ahead, 1e-8
+    /// added to the start norm, and the factor √max(1, columns/rows), since its
+    /// matrices are d_in×d_out.
+    Optax,
 }
 
 /// `b ← βb + (1 − β)g`, `u = (1 − β)g + βb` (Nesterov) or `b`,
@@ -77,13 +78,13 @@ impl Muon {
         self
     }
 
-    /// How momentum is corrected; [`MuonVariant::BiasCorrected`] also resets the
+    /// How momentum is corrected; [`MuonVariant::Optax`] also resets the
     /// polar method to five steps with 1e-8 added to the norm.
     #[must_use]
     pub fn variant(mut self, variant: MuonVariant) -> Self {
         let epsilon = match variant {
             MuonVariant::Original => 0.0,
-            MuonVariant::BiasCorrected => 1e-8,
+            MuonVariant::Optax => 1e-8,
         };
         self.variant = variant;
         self.polar = PolarMethod::NewtonSchulz(NewtonSchulz::muon(5).epsilon(epsilon));
@@ -155,10 +156,10 @@ impl<T: Float> MuonRule<T> {
             (MuonVariant::Original, true) => (beta, 1.0 - beta),
             (MuonVariant::Original, false) => (1.0, 0.0),
             // The look-ahead is the average of the next step.
-            (MuonVariant::BiasCorrected, true) => {
+            (MuonVariant::Optax, true) => {
                 (beta * correction(step + 1), (1.0 - beta) * correction(step))
             }
-            (MuonVariant::BiasCorrected, false) => (correction(step), 0.0),
+            (MuonVariant::Optax, false) => (correction(step), 0.0),
         };
         let (a, b) = (T::of(of_average), T::of(of_gradient));
         average
@@ -190,7 +191,11 @@ impl<T: Float> Rule<T> for MuonRule<T> {
         for (slot, &hidden) in slots.iter_mut().zip(&self.hidden) {
             if hidden {
                 let [rows, columns] = sides(slot.spec);
-                let shape = (rows as f64 / columns.max(1) as f64).max(1.0).sqrt();
+                let (d_out, d_in) = match self.options.variant {
+                    MuonVariant::Original => (rows, columns),
+                    MuonVariant::Optax => (columns, rows),
+                };
+                let shape = (d_out as f64 / d_in.max(1) as f64).max(1.0).sqrt();
                 let decay = slot.decay.unwrap_or(self.options.weight_decay);
                 shrink(slot.value, slot.rate, decay);
                 descend(slot.value, slot.rate * shape, factors[matrix].as_slice());
