@@ -2,6 +2,7 @@
 
 use tensegrity_tensor::{Tensor, View, ViewMut, copy_into};
 
+use crate::float::{dot, norm};
 use crate::rule::{Moment, Rule, Slot};
 use crate::state::{Archive, FORMAT};
 use crate::{
@@ -82,12 +83,10 @@ impl<T: Float> Optimizer<T> for Driver<T> {
                 kept.push(view);
             }
         }
-        // Before the step, for its length afterwards; strided values work on a copy.
-        let before: Vec<Tensor<T>> = kept.iter().map(|view| view.as_view().to_tensor()).collect();
+        // Strided values work on a copy.
         let mut copies: Vec<Option<Vec<T>>> = kept
             .iter()
-            .zip(&before)
-            .map(|(view, before)| (!view.is_contiguous()).then(|| before.as_slice().to_vec()))
+            .map(|view| (!view.is_contiguous()).then(|| view.as_view().to_tensor().into_vec()))
             .collect();
         let mut slots = Vec::new();
         for (number, (view, copy)) in kept.iter_mut().zip(&mut copies).enumerate() {
@@ -112,12 +111,19 @@ impl<T: Float> Optimizer<T> for Driver<T> {
             step: self.step + 1,
             schedule,
         };
+        let measured = self.settings.measure_updates;
+        let before: Option<Vec<Vec<T>>> =
+            measured.then(|| slots.iter().map(|slot| slot.value.to_vec()).collect());
         let tally = self.rule.update(&moment, &mut slots)?;
-        let mut moved = 0.0;
-        for (slot, before) in slots.iter().zip(&before) {
-            let pairs = slot.value.iter().zip(before.as_slice());
-            moved += pairs.map(|(new, old)| (*new - *old).abs2()).sum::<f64>();
-        }
+        stats.update_norm = before.map(|before| {
+            let changes = slots.iter().zip(before).map(|(slot, mut old)| {
+                old.iter_mut()
+                    .zip(&*slot.value)
+                    .for_each(|(old, &new)| *old = new - *old);
+                norm(&old)
+            });
+            changes.fold(0.0, f64::hypot)
+        });
         drop(slots);
         for (view, copy) in kept.iter_mut().zip(&copies) {
             if let Some(copy) = copy {
@@ -127,15 +133,12 @@ impl<T: Float> Optimizer<T> for Driver<T> {
         }
         self.step += 1;
         self.roots_failed += tally.roots_failed as u64;
-        let squares: f64 = gradients
-            .iter()
-            .flat_map(|g| g.slice())
-            .map(|x| x.abs2())
-            .sum();
         stats.step = self.step;
         stats.rate = tally.rate.unwrap_or(rate);
-        stats.gradient_norm = squares.sqrt();
-        stats.update_norm = moved.sqrt();
+        stats.gradient_norm = gradients
+            .iter()
+            .map(|g| norm(g.slice()))
+            .fold(0.0, f64::hypot);
         stats.roots_computed = tally.roots_computed;
         stats.roots_failed = tally.roots_failed;
         stats.roots_failed_total = self.roots_failed;
@@ -244,13 +247,14 @@ impl<T: Float> Driver<T> {
     fn non_finite(&self, gradients: &[Gradient<'_, T>]) -> Option<Error> {
         for (number, gradient) in gradients.iter().enumerate() {
             let values = gradient.slice();
-            // NaN and infinities survive a product with zero and every sum.
-            let trace: T = values.iter().map(|&x| x * T::ZERO).sum();
-            if trace == T::ZERO {
+            // Anything not finite shows in the sum of squares, as does overflow.
+            if dot(values, values).is_finite() {
                 continue;
             }
             let spec = &self.registry.parameters()[self.trained[number]];
-            let place = values.iter().position(|x| !x.to_f64().is_finite())?;
+            let Some(place) = values.iter().position(|x| !x.to_f64().is_finite()) else {
+                continue;
+            };
             let mut position = vec![0; spec.shape.len()];
             let mut rest = place;
             for (index, &length) in position.iter_mut().zip(&spec.shape).rev() {

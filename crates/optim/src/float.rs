@@ -79,14 +79,28 @@ macro_rules! float {
 float!(f32, F32);
 float!(f64, F64);
 
-/// `Σ x·y` in double precision, in order.
+/// Independent sums, so that loops become vector instructions.
+const LANES: usize = 16;
+
+/// `Σ x·y` in double precision; the order of the sum depends on the length only.
 pub(crate) fn dot<T: Float>(x: &[T], y: &[T]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x.to_f64() * y.to_f64()).sum()
+    let mut sums = [0.0f64; LANES];
+    let (mut left, mut right) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    for (x, y) in (&mut left).zip(&mut right) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += x.to_f64() * y.to_f64();
+        }
+    }
+    let rest = left.remainder().iter().zip(right.remainder());
+    for (sum, (x, y)) in sums.iter_mut().zip(rest) {
+        *sum += x.to_f64() * y.to_f64();
+    }
+    sums.iter().sum()
 }
 
 /// Euclidean norm, safe against overflow of the squares.
 pub(crate) fn norm<T: Float>(x: &[T]) -> f64 {
-    let squares: f64 = x.iter().map(|x| x.abs2()).sum();
+    let squares = dot(x, x);
     if squares.is_finite() && (squares >= f64::MIN_POSITIVE || squares == 0.0 && all_zero(x)) {
         return squares.sqrt();
     }

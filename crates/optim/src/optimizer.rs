@@ -22,6 +22,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// Policy for gradients that are not finite.
     pub non_finite: NonFinite,
+    /// Measure [`StepStats::update_norm`]; costs a copy of the parameters a step.
+    pub measure_updates: bool,
 }
 
 /// What happened in a step.
@@ -39,11 +41,13 @@ pub struct StepStats {
     pub rate: f64,
     /// Euclidean norm over all trained gradients.
     pub gradient_norm: f64,
-    /// Euclidean norm of the change of all trained parameters.
-    pub update_norm: f64,
+    /// Euclidean norm of the change of all trained parameters, if
+    /// [`Settings::measure_updates`] asks for it.
+    pub update_norm: Option<f64>,
     /// Matrix roots or bases computed in this step.
     pub roots_computed: usize,
-    /// Roots that failed in this step; the previous ones stay in use.
+    /// Roots (and statistics whose squares overflow) that failed in this step;
+    /// the previous ones stay in use.
     pub roots_failed: usize,
     /// Roots that failed so far.
     pub roots_failed_total: u64,

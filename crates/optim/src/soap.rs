@@ -157,12 +157,18 @@ impl<T: Float> Frame<T> {
         }
     }
 
-    fn observe(&mut self, gradient: &[T], beta: f64) -> Result<()> {
+    /// The number of modes whose squares overflow, which stay as they are.
+    fn observe(&mut self, gradient: &[T], beta: f64) -> Result<usize> {
+        let mut failed = 0;
         for mode in &mut self.modes {
             let news = mode_gram(gradient, &self.dims, mode.number)?;
-            blend(&mut mode.statistics, beta, news.as_slice());
+            if news.first_non_finite().is_some() {
+                failed += 1;
+            } else {
+                blend(&mut mode.statistics, beta, news.as_slice());
+            }
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Into the bases (`Qᵀ` on every mode), or back.
@@ -259,7 +265,7 @@ impl<T: Float> Rule<T> for SoapRule<T> {
                 let decay = slot.decay.unwrap_or(self.options.weight_decay);
                 crate::rule::shrink(slot.value, slot.rate, decay);
             }
-            frame.observe(slot.gradient, betas.1)?;
+            tally.roots_failed += frame.observe(slot.gradient, betas.1)?;
             if moves.is_multiple_of(every) {
                 frame.refresh(exact, second, &mut tally);
             }

@@ -515,3 +515,28 @@ proptest! {
         prop_assert!(least > -1e-9 * full.norm(), "{least}");
     }
 }
+
+#[test]
+fn gradients_whose_squares_overflow_do_not_spread() {
+    let huge = wave(&[3, 4], 1.0).map(|x| 1e200 * x);
+    for method in [Method::from(plain()), Method::from(Soap::new(0.1))] {
+        let mut optimizer = optimizer(method, &alone(&[3, 4]));
+        let mut w = [wave(&[3, 4], 0.0)];
+        for g in waves(&[3, 4], 3) {
+            optimizer.step_tensors(&mut w, &[g]).unwrap();
+        }
+        let stats = optimizer
+            .step_tensors(&mut w, std::slice::from_ref(&huge))
+            .unwrap();
+        assert_eq!(stats.roots_failed, 2);
+        let state = optimizer.state();
+        for (key, stored) in &state.entries {
+            if key.contains("statistics") || key.contains("root/") {
+                let Stored::F64(values) = stored else {
+                    panic!("{key}")
+                };
+                assert!(values.iter().all(|x| x.is_finite()), "{key}");
+            }
+        }
+    }
+}

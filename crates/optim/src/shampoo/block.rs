@@ -89,9 +89,11 @@ impl<S: Float> Block<S> {
         }
     }
 
-    /// `H ← keep·H + take·G_(i)·G_(i)ᵀ` in every mode.
-    pub(super) fn observe(&mut self, gradient: &[S], keep: f64, take: f64) -> Result<()> {
+    /// `H ← keep·H + take·G_(i)·G_(i)ᵀ` in every mode; the number of modes whose
+    /// squares overflow, which stay as they are.
+    pub(super) fn observe(&mut self, gradient: &[S], keep: f64, take: f64) -> Result<usize> {
         let (keep, take) = (S::of(keep), S::of(take));
+        let mut failed = 0;
         for number in 0..self.modes.len() {
             let mode = &mut self.modes[number];
             let news = if mode.diagonal {
@@ -99,11 +101,17 @@ impl<S: Float> Block<S> {
             } else {
                 mode_gram(gradient, &self.dims, number)?.into_vec()
             };
+            let blended = |h: S, news: S| keep * h + take * news;
+            let mut pairs = mode.statistics.iter().zip(&news);
+            if !pairs.all(|(&h, &news)| blended(h, news).to_f64().is_finite()) {
+                failed += 1;
+                continue;
+            }
             for (h, news) in mode.statistics.iter_mut().zip(news) {
-                *h = keep * *h + take * news;
+                *h = blended(*h, news);
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Whether every mode has a root.

@@ -38,7 +38,7 @@ pub enum Precision {
 /// (unless `squeeze` is off) after merging; blocks keep it, so a blocked run
 /// equals separate optimisers on the slices. The norm of a graft is taken a
 /// block at a time. A root that cannot be computed is counted and the previous
-/// one kept; where there is none yet, the block goes along its graft's direction
+/// one kept (so are statistics whose squares overflow); where there is none yet, the block goes along its graft's direction
 /// (without a graft it stands still).
 ///
 /// Cost of a step for m×n: m²n + mn² multiply-adds for each of statistics and

@@ -183,6 +183,7 @@ impl<T: Float, S: Float> Rule<T> for ShampooRule<T, S> {
             spare: Vec::new(),
         };
         let mut gradients: Vec<Vec<T>> = Vec::new();
+        let mut overflowed = 0;
         for (preconditioner, slot) in self.preconditioners.iter_mut().zip(&*slots) {
             let mut gradient = slot.gradient.to_vec();
             if let WeightDecay::Coupled(amount) = options.weight_decay.or(slot.decay) {
@@ -197,16 +198,17 @@ impl<T: Float, S: Float> Rule<T> for ShampooRule<T, S> {
                     &block.ranges,
                     &mut scratch.x,
                 )?;
-                block.observe(&scratch.x, keep, take)?;
+                overflowed += block.observe(&scratch.x, keep, take)?;
             }
             gradients.push(gradient);
         }
         let preconditioned = step >= options.start;
-        let tally = if preconditioned && (step - options.start).is_multiple_of(options.every) {
+        let mut tally = if preconditioned && (step - options.start).is_multiple_of(options.every) {
             self.refresh(step)
         } else {
             Tally::default()
         };
+        tally.roots_failed += overflowed;
         for (number, (slot, gradient)) in slots.iter_mut().zip(gradients).enumerate() {
             let mut averaged = gradient;
             let mut grafted = Vec::new();
