@@ -38,8 +38,8 @@ pub enum Precision {
 /// (unless `squeeze` is off) after merging; blocks keep it, so a blocked run
 /// equals separate optimisers on the slices. The norm of a graft is taken a
 /// block at a time. A root that cannot be computed is counted and the previous
-/// one kept (so are statistics whose squares overflow); where there is none yet, the block goes along its graft's direction
-/// (without a graft it stands still).
+/// one kept, as are statistics whose squares overflow; where there is no root yet,
+/// the block goes along its graft's direction (without a graft it stands still).
 ///
 /// Cost of a step for m×n: m²n + mn² multiply-adds for each of statistics and
 /// application; every `every` steps roots of O(m³ + n³), over all parameters,
