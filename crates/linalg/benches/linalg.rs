@@ -153,6 +153,44 @@ fn truncated(bench: &Bench) {
     }
 }
 
+/// Roots and polar factors; the bar for five steps on 1024×1024 in f32 is 1.3
+/// times fifteen products of that size, the first case here.
+fn roots(bench: &Bench) {
+    let a = random::<f32>(&[1024, 1024]);
+    let view = a.view();
+    let mut c = Tensor::<f32>::zeros(&[1024, 1024]).unwrap();
+    let mut c = c.view_mut();
+    bench.run("gemm f32 1024 fifteen times", || {
+        for _ in 0..15 {
+            gemm(1.0, &view, &view, 0.0, &mut c).unwrap();
+        }
+    });
+    let muon = PolarMethod::NewtonSchulz(NewtonSchulz::muon(5));
+    bench.run("msign f32 1024 muon 5", || msign(&view, &muon).unwrap());
+    for n in [128, 512] {
+        let a = gram_rows(&random::<f64>(&[n, 2 * n]).view()).unwrap();
+        let basis = eigh(&a.view()).unwrap().vectors;
+        let warm = RootMethod::Orthogonal {
+            sweeps: 1,
+            tolerance: 0.5,
+        };
+        for (name, method, start) in [
+            ("eigen", RootMethod::Eigen, None),
+            ("newton", RootMethod::coupled_newton(), None),
+            ("warm", warm, Some(basis.view())),
+        ] {
+            let tasks = [RootTask {
+                matrix: a.view(),
+                p: 4.0,
+                start,
+            }];
+            bench.run(&format!("inverse_root f64 {n} {name}"), || {
+                inverse_roots(&tasks, Ridge::Relative(1e-6), method)
+            });
+        }
+    }
+}
+
 fn main() {
     // `cargo bench` adds `--bench`.
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
@@ -164,4 +202,5 @@ fn main() {
     products::<c128>(&bench, "c128");
     factorisations(&bench);
     truncated(&bench);
+    roots(&bench);
 }

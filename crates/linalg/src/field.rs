@@ -3,10 +3,11 @@
 use tensegrity_tensor::{Scalar, Tensor, c64, c128};
 
 pub(crate) use crate::batch::Batch;
+use crate::inverse_root::Request;
 use crate::operand::{Operand, Target};
 use crate::{
-    Eigh, LeastSquares, LeftVectors, Lq, Polar, Qr, Result, Rq, Svd, SvdMethod, Triangle,
-    TruncatedSvd, Truncation,
+    Eigh, InverseRoot, LeastSquares, LeftVectors, Lq, Polar, PolarMethod, Qr, Result, Rq, Svd,
+    SvdMethod, Triangle, TruncatedSvd, Truncation,
 };
 
 /// A field linear algebra is compiled for: `f32`, `f64`, [`c64`] or [`c128`].
@@ -72,6 +73,10 @@ pub(crate) mod hooks {
             -> Result<LeastSquares<Self>> => crate::least_squares::minimum_norm;
         pinv(a: Operand<'_, Self>, rcond: Option<f64>) -> Result<Tensor<Self>>
             => crate::least_squares::pseudo_inverse;
+        inverse_root(request: Request<'_, Self>) -> Result<InverseRoot<Self>>
+            => crate::inverse_root::root;
+        msign(a: Operand<'_, Self>, method: &PolarMethod) -> Result<Tensor<Self>>
+            => crate::polar_factor::factor;
         polar(a: Operand<'_, Self>) -> Result<Polar<Self>> => crate::least_squares::polar_factors;
         truncated_svd(a: Operand<'_, Self>, truncation: &Truncation, method: SvdMethod)
             -> Result<TruncatedSvd<Self>> => crate::truncated::decompose;

@@ -191,10 +191,18 @@ fn tiles<W: Kernel>(a: Operand<'_, W>, c: &Target<'_, W>) {
 
 /// Fills the upper triangle from the lower one and makes the diagonal real.
 fn mirror<W: Kernel>(c: &mut [W], m: usize) {
+    // Squares of this side keep the lines of both triangles in the cache.
+    const SIDE: usize = 16;
+    for top in (0..m).step_by(SIDE) {
+        for left in (0..=top).step_by(SIDE) {
+            for i in top..(top + SIDE).min(m) {
+                for j in left..(left + SIDE).min(i) {
+                    c[j * m + i] = Scalar::conj(c[i * m + j]);
+                }
+            }
+        }
+    }
     for i in 0..m {
         c[i * m + i] = W::from_real(c[i * m + i].re());
-        for j in 0..i {
-            c[j * m + i] = Scalar::conj(c[i * m + j]);
-        }
     }
 }

@@ -3,7 +3,9 @@
 //! Products ([`gemm`], [`gemm_batched`], [`matmul`], [`gram_rows`]),
 //! factorisations ([`svd()`], [`qr()`], [`lq`], [`rq`], [`eigh()`], [`cholesky()`],
 //! [`polar`]), systems ([`solve()`], [`solve_triangular`], [`lstsq`], [`pinv`],
-//! [`det`]) and truncated decompositions ([`truncated_svd`], [`left_vectors`]).
+//! [`det`]), truncated decompositions ([`truncated_svd`], [`left_vectors`]),
+//! inverse p-th roots and polar factors, one or many at once
+//! ([`inverse_roots()`], [`msign_each`]).
 //!
 //! Guarantees: operands are read through any strides without a copy of their
 //! own making where the kernels allow it; the bits of every result are
@@ -19,19 +21,24 @@
 mod basis;
 mod batch;
 mod cholesky;
+mod coupled_newton;
 mod eigh;
 mod error;
 mod field;
 mod finite;
 mod gemm;
 mod gram;
+mod inverse_root;
 mod jacobi;
 mod kernel;
 mod least_squares;
+mod newton_schulz;
 mod operand;
+mod polar_factor;
 mod product;
 mod project;
 mod qr;
+mod schedule;
 mod signs;
 mod small;
 mod solve;
@@ -46,7 +53,10 @@ pub use error::{Error, Result};
 pub use field::Field;
 pub use gemm::{gemm, gemm_batched, matmul};
 pub use gram::{gram_columns, gram_rows};
+pub use inverse_root::{InverseRoot, Ridge, RootMethod, RootTask, inverse_root, inverse_roots};
 pub use least_squares::{LeastSquares, Polar, lstsq, pinv, polar};
+pub use newton_schulz::{NewtonSchulz, StartScale};
+pub use polar_factor::{PolarMethod, msign, msign_each};
 pub use qr::{Lq, Qr, Rq, lq, qr, rq};
 pub use solve::{Triangle, det, log_det, solve, solve_triangular};
 pub use svd::{Svd, singular_values, svd};

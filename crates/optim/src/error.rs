@@ -1,0 +1,151 @@
+//! What can be wrong with parameters, gradients, options and saved states.
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of optimisers, in the user's terms.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two parameters of one name.
+    #[error("parameter {name:?} is registered twice; give each parameter its own name")]
+    DuplicateParameter {
+        /// The name.
+        name: String,
+    },
+    /// A group nobody defined.
+    #[error(
+        "parameter {parameter:?} belongs to group {group:?}, which is not defined; known groups: {known:?}"
+    )]
+    UnknownGroup {
+        /// The parameter.
+        parameter: String,
+        /// Its group.
+        group: String,
+        /// Groups defined.
+        known: Vec<String>,
+    },
+    /// A list of another length than the registry.
+    #[error(
+        "{found} {what} given for {expected} registered parameters; give one each, in the order of the registry (frozen ones too)"
+    )]
+    Count {
+        /// Parameters or gradients.
+        what: &'static str,
+        /// Number given.
+        found: usize,
+        /// Number registered.
+        expected: usize,
+    },
+    /// A parameter or gradient of another shape than registered.
+    #[error("{what} of {parameter:?} has shape {found:?}; it was registered with {expected:?}")]
+    Shape {
+        /// Value or gradient.
+        what: &'static str,
+        /// The parameter.
+        parameter: String,
+        /// Shape given.
+        found: Vec<usize>,
+        /// Shape registered.
+        expected: Vec<usize>,
+    },
+    /// NaN or an infinity in a gradient.
+    #[error(
+        "gradient of {parameter:?} is {value} at {position:?}; lower the rate, clip, or choose the policy that skips such steps"
+    )]
+    NonFiniteGradient {
+        /// The parameter.
+        parameter: String,
+        /// The element as text.
+        value: String,
+        /// Index of the first such element.
+        position: Vec<usize>,
+    },
+    /// An option outside its range.
+    #[error("{method}: {option} is {value}; {wanted}")]
+    Option {
+        /// The method.
+        method: &'static str,
+        /// Name of the option.
+        option: &'static str,
+        /// The value given.
+        value: String,
+        /// What would be legal.
+        wanted: &'static str,
+    },
+    /// A name that is none of those known.
+    #[error("unknown {what} {name:?}; known are {known}")]
+    Unknown {
+        /// The kind of thing.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names known, in words.
+        known: String,
+    },
+    /// A tensor a norm is not defined for.
+    #[error("the norm {norm} is not defined for shape {shape:?}; {wanted}")]
+    NormShape {
+        /// The norm.
+        norm: String,
+        /// The shape.
+        shape: Vec<usize>,
+        /// What the norm takes.
+        wanted: &'static str,
+    },
+    /// A saved state of something else.
+    #[error(
+        "the saved state does not fit: {problem}; restore it into the optimiser it was saved from"
+    )]
+    State {
+        /// What differs.
+        problem: String,
+    },
+    /// From linear algebra.
+    #[error(transparent)]
+    Linalg(#[from] tensegrity_linalg::Error),
+    /// From storage and views.
+    #[error(transparent)]
+    Tensor(#[from] tensegrity_tensor::Error),
+}
+
+/// An error unless `fine`.
+pub(crate) fn require(
+    fine: bool,
+    method: &'static str,
+    option: &'static str,
+    value: impl std::fmt::Display,
+    wanted: &'static str,
+) -> Result<()> {
+    if fine {
+        return Ok(());
+    }
+    Err(Error::Option {
+        method,
+        option,
+        value: value.to_string(),
+        wanted,
+    })
+}
+
+/// A finite number of at least zero.
+pub(crate) fn require_not_negative(
+    method: &'static str,
+    option: &'static str,
+    value: f64,
+) -> Result<()> {
+    let fine = value >= 0.0 && value.is_finite();
+    require(
+        fine,
+        method,
+        option,
+        value,
+        "give a finite number of at least zero",
+    )
+}
+
+/// A decay rate in [0, 1).
+pub(crate) fn require_decay(method: &'static str, option: &'static str, value: f64) -> Result<()> {
+    let fine = (0.0..1.0).contains(&value);
+    require(fine, method, option, value, "give a number in [0, 1)")
+}
