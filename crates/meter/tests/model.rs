@@ -1,5 +1,8 @@
 //! The model: its arithmetic on files, and its error on published profiles.
 
+// The errors are worth seeing, not only their bounds: run with `--nocapture`.
+#![allow(clippy::print_stdout)]
+
 mod machine;
 
 use std::fs;
