@@ -119,16 +119,26 @@ pub(crate) fn joules_text(joules: f64) -> String {
     }
 }
 
+/// `0.0123 Wh`, `4.500 kWh`: at least four digits, whatever the size.
+fn kwh_text(kwh: f64) -> String {
+    match 1e3 * kwh {
+        0.0 => "0 Wh".into(),
+        wh if wh < 1e-3 => format!("{wh:.3e} Wh"),
+        wh if wh < 1e2 => format!("{wh:.4} Wh"),
+        _ => format!("{kwh:.3} kWh"),
+    }
+}
+
 impl fmt::Display for SpanReport {
     /// One line for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} {} ({:.6} kWh) in {:.3} s, {:.2} W",
+            "{}: {} {} ({}) in {:.3} s, {:.2} W",
             self.path,
             joules_text(self.joules),
             self.provenance,
-            self.kwh(),
+            kwh_text(self.kwh()),
             self.seconds,
             self.watts
         )?;
