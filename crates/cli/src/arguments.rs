@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::energy::arguments::Energy;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Finds the structure in a tensor, keeps it, and computes through it.
@@ -41,6 +42,8 @@ pub enum Command {
     Explain(Explain),
     /// Draw an expression, a plan or a .tsg file as SVG or DOT.
     Draw(Draw),
+    /// Meter, model or estimate the energy of a computation.
+    Energy(Energy),
     /// Print a completion script for a shell.
     Completions(Completions),
 }

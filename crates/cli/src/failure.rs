@@ -14,6 +14,8 @@ pub enum Failure {
     Input(String),
     /// A size, memory or error budget cannot be met (exit code 3).
     Budget(String),
+    /// A command that was run for the user failed; its exit code becomes ours.
+    Command(u8),
     /// Ctrl-C (exit code 130, as shells count it).
     Interrupted,
 }
@@ -36,6 +38,7 @@ impl Failure {
             Failure::Failed(message) => Failure::Failed(named(message)),
             Failure::Input(message) => Failure::Input(named(message)),
             Failure::Budget(message) => Failure::Budget(named(message)),
+            Failure::Command(code) => Failure::Command(code),
             Failure::Interrupted => Failure::Interrupted,
         }
     }
@@ -46,6 +49,7 @@ impl Failure {
             Failure::Failed(_) => 1,
             Failure::Input(_) => 2,
             Failure::Budget(_) => 3,
+            Failure::Command(code) => *code,
             Failure::Interrupted => 130,
         }
     }
@@ -53,7 +57,8 @@ impl Failure {
     /// Prints the failure, one line on standard error or one JSON object on
     /// standard output, and gives the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
-        if json {
+        // The result of such a command has been printed already.
+        if json && !matches!(self, Failure::Command(_)) {
             let object = serde_json::json!({ "error": self.to_string(), "code": self.code() });
             say!("{object}");
         } else {
@@ -102,6 +107,7 @@ impl fmt::Display for Failure {
             Failure::Failed(message) | Failure::Input(message) | Failure::Budget(message) => {
                 f.write_str(&one_line(message))
             }
+            Failure::Command(code) => write!(f, "the command ended with exit code {code}"),
             Failure::Interrupted => f.write_str("interrupted; nothing was written"),
         }
     }

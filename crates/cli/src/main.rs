@@ -1,13 +1,15 @@
 //! The command line of Tensegrity: arguments in, one job done, an exit code out.
 //!
 //! Exit codes: 0 ok, 1 a result or check failed, 2 bad input, 3 a budget cannot
-//! be met, 130 interrupted. Tables go to standard output, progress and failures
+//! be met, 130 interrupted; `energy run` ends with the exit code of its command.
+//! Tables go to standard output, progress and failures
 //! to standard error; with `--json` standard output is one JSON object.
 
 mod arguments;
 mod completions;
 mod contract;
 mod draw;
+mod energy;
 mod expand;
 mod explain;
 mod failure;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments, json),
         Command::Explain(arguments) => explain::run(arguments, json),
         Command::Draw(arguments) => draw::run(arguments, json),
+        Command::Energy(arguments) => energy::run(arguments, json),
         Command::Completions(arguments) => completions::run(arguments, json),
     };
     match outcome {

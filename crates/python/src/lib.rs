@@ -3,6 +3,7 @@
 mod array;
 mod decompose;
 mod einsum;
+mod energy;
 mod fit;
 mod plan;
 
@@ -47,5 +48,9 @@ fn _tensegrity(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decompose::TuckerResult>()?;
     module.add_class::<decompose::TensorTrainResult>()?;
     module.add_class::<decompose::CpResult>()?;
+    module.add_class::<energy::Span>()?;
+    module.add_class::<energy::Meter>()?;
+    module.add_function(wrap_pyfunction!(energy::energy_probe, module)?)?;
+    module.add_function(wrap_pyfunction!(energy::energy_estimate, module)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 import tensegrity as tg
-from tensegrity import _optimizer, _tensegrity, decompose
+from tensegrity import _optimizer, _tensegrity, decompose, energy
 
 STUBS = pathlib.Path(tg.__file__).parent
 
@@ -16,7 +16,7 @@ def test_docstring_examples_run():
     finder = doctest.DocTestFinder()
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     seen = 0
-    for module in (tg, _optimizer, decompose, _tensegrity):
+    for module in (tg, _optimizer, decompose, energy, _tensegrity):
         names = {"np": np, "tg": tg}
         for test in finder.find(module, module.__name__, module=False, extraglobs=names):
             if test.examples:

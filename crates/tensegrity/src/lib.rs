@@ -13,6 +13,7 @@
 //! | [`contract`] | planners, plans, execution |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
+//! | [`meter`] | energy of a computation |
 //! | [`report`] | HTML pages |
 //!
 //! ```
@@ -31,6 +32,7 @@ pub use tensegrity_decompose as decompose;
 pub use tensegrity_diagram as diagram;
 pub use tensegrity_fit as fit;
 pub use tensegrity_linalg as linalg;
+pub use tensegrity_meter as meter;
 pub use tensegrity_report as report;
 pub use tensegrity_tensor::{
     Array, DType, Element, Error, Real, Scalar, SplitMix64, Tensor, View, ViewMut, c64, c128, file,

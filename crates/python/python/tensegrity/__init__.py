@@ -1,7 +1,7 @@
 """Tensegrity: an engine for structured tensors.
 
 ``einsum`` and ``plan`` contract networks of arrays; ``decompose`` has Tucker,
-tensor trains and CP under TensorLy's names; ``fit`` finds the smallest
+tensor trains and CP under TensorLy's names; ``energy`` meters what it costs; ``fit`` finds the smallest
 structure that holds an array to a given error; ``read`` and ``load`` open files.
 
 Arrays go in and out as NumPy arrays without copies; long calls release the
@@ -14,7 +14,7 @@ array([[ 5., 14.],
        [14., 50.]])
 """
 
-from . import decompose
+from . import decompose, energy
 from ._tensegrity import (
     Fit,
     Plan,
@@ -38,6 +38,7 @@ __all__ = [
     "contract_log",
     "decompose",
     "einsum",
+    "energy",
     "fit",
     "load",
     "plan",

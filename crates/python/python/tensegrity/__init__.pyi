@@ -1,4 +1,5 @@
 from . import decompose as decompose
+from . import energy as energy
 from ._optimizer import Optimizer as Optimizer
 from ._tensegrity import Fit as Fit
 from ._tensegrity import Plan as Plan

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -151,3 +151,79 @@ def parafac(
     init: Literal["random", "svd"] = "svd",
     random_state: int | None = None,
 ) -> CpResult: ...
+
+class Span:
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> bool: ...
+    def span(self, name: str) -> Span: ...
+    def footprint(
+        self,
+        *,
+        pue: float | None = None,
+        g_per_kwh: float | None = None,
+        lb_per_kwh: float | None = None,
+        country: str | None = None,
+        usd_per_kwh: float | None = None,
+    ) -> dict[str, Any]: ...
+    @property
+    def joules(self) -> float: ...
+    @property
+    def kwh(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def watts(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+    @property
+    def provenance(self) -> Literal["measured", "modelled", "declared"]: ...
+    @property
+    def scope(self) -> Literal["process", "package", "machine"]: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def by_domain(self) -> dict[str, float]: ...
+    @property
+    def cpu_seconds(self) -> float | None: ...
+    @property
+    def cpu_share(self) -> float | None: ...
+    @property
+    def idle_watts(self) -> float | None: ...
+    @property
+    def net_joules(self) -> float | None: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def notes(self) -> list[str]: ...
+
+class Meter(Span):
+    def __init__(
+        self,
+        powercap_root: Path | None = None,
+        *,
+        watts: float | None = None,
+        full_load_watts: float | None = None,
+        backend: Literal["powercap", "msr", "hwmon", "battery", "model", "declared"] | None = None,
+        scope: Literal["process", "machine"] = "process",
+        psys: bool = False,
+        msr: bool = False,
+        interval: float | None = None,
+        idle_seconds: float = 0.0,
+        name: str = "meter",
+    ) -> None: ...
+
+def energy_probe(powercap_root: Path | None = None) -> list[dict[str, Any]]: ...
+def energy_estimate(
+    watts: float,
+    hours: float,
+    *,
+    pue: float | None = None,
+    g_per_kwh: float | None = None,
+    lb_per_kwh: float | None = None,
+    country: str | None = None,
+    usd_per_kwh: float | None = None,
+    device: str | None = None,
+    trials: int = 1,
+) -> dict[str, Any]: ...
