@@ -1,10 +1,13 @@
 //! Gradients and Hessian-vector products against the forward pass, one thread,
 //! one JSON line each:
 //! `{"name", "forward_seconds", "gradient_ratio", "hvp_ratio"}` and
-//! `{"name": "node", "record_ns", "reverse_ns"}` for the cost of a step.
+//! `{"name", "record_ns", "reverse_ns"}` for the cost of a step: `node` without a
+//! kernel (a reshape), `elementwise` with one (a product of scalars).
 //!
-//! The forward pass is the contraction alone, unrecorded; ratios are medians of
-//! runs in turn.
+//! The forward pass is the contraction alone, unrecorded. A gradient is forward
+//! and reverse pass for a given cotangent, all operands; a Hessian-vector product
+//! is that and its derivative with a tangent on every operand. Ratios are medians
+//! of runs in turn.
 //!
 //! `cargo bench -p tensegrity-grad --bench gradient [NAME…]`
 
@@ -12,7 +15,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use tensegrity_contract::einsum_typed;
-use tensegrity_grad::{Result, Variable, einsum, grad, gradients, hvp, unrecorded};
+use tensegrity_grad::{Result, Variable, einsum, gradients, jvp, unrecorded, vjp};
 use tensegrity_tensor::{SplitMix64, Tensor, View, set_threads};
 
 struct Case {
@@ -28,22 +31,16 @@ fn cases() -> Vec<Case> {
         shapes: shapes.iter().map(|shape| shape.to_vec()).collect(),
     };
     vec![
-        case("product", "ij,jk->", &[&[512, 512], &[512, 512]]),
+        case("product", "ij,jk->ik", &[&[512, 512], &[512, 512]]),
         case(
             "chain",
-            "ab,bc,cd,de->",
+            "ab,bc,cd,de->ae",
             &[&[300, 320], &[320, 340], &[340, 300], &[300, 310]],
         ),
         case(
             "tensor_train",
-            "ai,ibj,jck,kdl,le->",
-            &[
-                &[24, 40],
-                &[40, 24, 40],
-                &[40, 24, 40],
-                &[40, 24, 40],
-                &[40, 24],
-            ],
+            "ai,ibj,jck,kd->abcd",
+            &[&[24, 40], &[40, 24, 40], &[40, 24, 40], &[40, 24]],
         ),
         case(
             "ring",
@@ -59,7 +56,7 @@ fn cases() -> Vec<Case> {
         case(
             "attention",
             "bhqd,bhkd->bhqk",
-            &[&[4, 4, 128, 64], &[4, 4, 128, 64]],
+            &[&[4, 4, 256, 64], &[4, 4, 256, 64]],
         ),
     ]
 }
@@ -87,18 +84,27 @@ impl Case {
         let views: Vec<View<'_, f64>> = tensors.iter().map(Tensor::view).collect();
         let x: Vec<Variable> = tensors.iter().cloned().map(Variable::new).collect();
         let v: Vec<Variable> = directions.into_iter().map(Variable::constant).collect();
-        // Linear in the result, so that nothing but contractions is measured
-        // (the cotangent of a sum is a constant).
-        let loss = |x: &[Variable]| {
-            let operands: Vec<&Variable> = x.iter().collect();
-            einsum(self.expression, &operands)?.sum_all()
+        let operands: Vec<&Variable> = x.iter().collect();
+        let moving: Vec<&Variable> = v.iter().collect();
+        let shape = einsum(self.expression, &operands)?.shape().to_vec();
+        let cotangent = Variable::constant(seed.centred_tensor::<f64>(&shape));
+        let back = || {
+            vjp(
+                &[&einsum(self.expression, &operands)?],
+                &[&cotangent],
+                &operands,
+            )
         };
-        let gradient = grad(loss);
+        let along = || {
+            let gradients = back()?;
+            let gradients: Vec<&Variable> = gradients.iter().collect();
+            unrecorded(|| jvp(&gradients, &operands, &moving))
+        };
         let (mut forward, mut backward, mut second) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..12 {
             let f = seconds(|| einsum_typed(self.expression, &views));
-            let g = seconds(|| unrecorded(|| gradient(&x)));
-            let h = seconds(|| unrecorded(|| hvp(loss, &x, &v)));
+            let g = seconds(back);
+            let h = seconds(along);
             // The first rounds plan and compile.
             if round > 1 {
                 forward.push(f);
@@ -110,17 +116,16 @@ impl Case {
     }
 }
 
-/// Nanoseconds a step of a chain of scalar products takes to record, and to
-/// differentiate.
-fn node() -> Result<(f64, f64)> {
+/// Nanoseconds a step of a chain takes to record, and to differentiate.
+fn chain(step: impl Fn(usize, &Variable) -> Result<Variable>) -> Result<(f64, f64)> {
     const STEPS: usize = 20_000;
     let x = Variable::new(Tensor::scalar(1.0_f64));
     let (mut record, mut reverse) = (Vec::new(), Vec::new());
     for _ in 0..9 {
         let mut y = x.clone();
         record.push(seconds(|| {
-            for _ in 0..STEPS {
-                y = y.mul(&x)?;
+            for number in 0..STEPS {
+                y = step(number, &y)?;
             }
             Result::Ok(())
         }));
@@ -146,11 +151,16 @@ fn main() -> Result<()> {
             case.name, case.expression
         );
     }
-    if wanted("node") {
-        let (record, reverse) = node()?;
-        println!(
-            "{{\"name\": \"node\", \"record_ns\": {record:.0}, \"reverse_ns\": {reverse:.0}}}"
-        );
+    type Step = fn(usize, &Variable) -> Result<Variable>;
+    let node: Step = |number, y| y.reshape(&[1, 1][..1 + number % 2]);
+    let elementwise: Step = |_, y| y.mul(y);
+    for (name, step) in [("node", node), ("elementwise", elementwise)] {
+        if wanted(name) {
+            let (record, reverse) = chain(step)?;
+            println!(
+                "{{\"name\": \"{name}\", \"record_ns\": {record:.0}, \"reverse_ns\": {reverse:.0}}}"
+            );
+        }
     }
     Ok(())
 }

@@ -102,14 +102,6 @@ pub enum Error {
         /// Element type of the value.
         dtype: DType,
     },
-    /// A derivative that is not finite because values coincide.
-    #[error("{operation}: {problem}; perturb the matrix or switch the strict check off")]
-    Degenerate {
-        /// The operation.
-        operation: &'static str,
-        /// What coincides.
-        problem: String,
-    },
     /// A rule of a custom operation gave something that does not fit.
     #[error("operation `{operation}`: {problem}")]
     Rule {

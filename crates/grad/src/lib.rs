@@ -18,11 +18,13 @@
 
 mod arithmetic;
 mod contraction;
+mod convolution;
 mod error;
 mod formula;
 mod forward;
 mod index;
 mod map;
+mod matrix;
 mod operation;
 mod reduce;
 mod reverse;
@@ -31,11 +33,13 @@ mod transform;
 mod variable;
 
 pub use contraction::{contract, einsum};
+pub use convolution::Window;
 pub use error::{Error, Result};
 pub use formula::Formula;
 pub use forward::jvp;
 pub use operation::{Call, Derivatives, Operation, Values};
 pub use reverse::{gradients, vjp};
 pub use shape::{concat, stack};
+pub use tensegrity_linalg::Triangle;
 pub use transform::{checkpoint, grad, hessian, hvp, jacobian, value_and_grad};
 pub use variable::{Variable, unrecorded};

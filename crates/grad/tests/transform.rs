@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tensegrity_grad::{
-    Error, Formula, Result, Variable, checkpoint, concat, einsum, grad, gradients, hessian, hvp,
-    jacobian, jvp, unrecorded, value_and_grad, vjp,
+    Error, Formula, Result, Variable, Window, checkpoint, concat, einsum, grad, gradients, hessian,
+    hvp, jacobian, jvp, unrecorded, value_and_grad, vjp,
 };
 use tensegrity_tensor::{DType, SplitMix64, Tensor, c128};
 
@@ -338,4 +338,46 @@ fn empty_tensors_have_empty_gradients() {
     let g = gradients(&y, &[&x, &w]).unwrap();
     assert_eq!(g[0].shape(), [0, 3]);
     assert_eq!(g[1].values().unwrap(), [0.0; 6]);
+}
+
+#[test]
+fn factors_with_equal_values_have_finite_derivatives_of_what_is_defined() {
+    // The trace of a symmetric matrix by its eigenvalues, all of them equal.
+    let one = Variable::new(Tensor::<f64>::eye(3).unwrap());
+    let (w, v) = one.eigh().unwrap();
+    let scaled = v.mul(&w).unwrap().matmul(&v.transpose().unwrap()).unwrap();
+    let g = gradients(&scaled.square().unwrap().sum_all().unwrap(), &[&one])
+        .unwrap()
+        .remove(0);
+    assert!(g.values().unwrap().iter().all(|g| g.is_finite()));
+    let g = gradients(&w.sum_all().unwrap(), &[&one]).unwrap().remove(0);
+    close(&g, &one.stop_gradient(), 1e-14);
+    let (_, s, _) = one.svd().unwrap();
+    let g = gradients(&s.sum_all().unwrap(), &[&one]).unwrap().remove(0);
+    close(&g, &one.stop_gradient(), 1e-14);
+}
+
+#[test]
+fn a_convolution_is_the_sum_over_its_windows() {
+    let x = Variable::new(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], &[1, 1, 4]).unwrap());
+    let filter = Variable::new(Tensor::from_vec(vec![1.0, 10.0], &[1, 1, 2]).unwrap());
+    let y = x.conv1d(&filter, Window::default()).unwrap();
+    assert_eq!(y.values().unwrap(), [21.0, 32.0, 43.0]);
+    let strided = Window {
+        stride: 2,
+        padding: 1,
+        dilation: 1,
+    };
+    let y = x.conv1d(&filter, strided).unwrap();
+    assert_eq!(y.values().unwrap(), [10.0, 32.0, 4.0]);
+}
+
+#[test]
+fn the_exponential_of_a_rotation_turns() {
+    let angle = 20.0_f64;
+    let a = Variable::new(Tensor::from_vec(vec![0.0, -angle, angle, 0.0], &[2, 2]).unwrap());
+    let r = a.expm().unwrap();
+    let (s, c) = angle.sin_cos();
+    let expected = Variable::constant(Tensor::from_vec(vec![c, -s, s, c], &[2, 2]).unwrap());
+    close(&r, &expected, 1e-13);
 }
