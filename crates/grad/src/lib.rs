@@ -14,14 +14,17 @@
 //! on is kept until it is dropped (see [`unrecorded`] and [`checkpoint`]).
 //!
 //! Architecture invariant: this crate multiplies nothing itself. Elementwise work
-//! goes to `tensor`, products to `contract`, factorisations to `linalg`.
+//! goes to `tensor`, products to `contract`, factorisations to `linalg`, Fourier
+//! transforms to `rustfft`.
 
 mod arithmetic;
 mod contraction;
 mod convolution;
 mod error;
+mod exponential;
 mod formula;
 mod forward;
+mod fourier;
 mod index;
 mod map;
 mod matrix;
@@ -29,6 +32,7 @@ mod operation;
 mod reduce;
 mod reverse;
 mod shape;
+mod spectrum;
 mod transform;
 mod variable;
 

@@ -1,23 +1,21 @@
-//! Matrices: solve, inverse, log-determinant, Cholesky, QR, eigh, SVD, exponential.
+//! Matrices: solve, inverse, log-determinant, Cholesky, QR.
 //!
 //! Every factorisation is one step with a rule written in products and solves,
 //! which are recorded, so derivatives of any order follow. Rules: Giles,
 //! "Collected matrix derivative results for forward and reverse mode algorithmic
 //! differentiation" (2008); Seeger et al., arXiv:1710.08717; Liao et al.,
-//! arXiv:1903.09650. Where a derivative divides by differences of eigenvalues or
-//! singular values, 1/x is x/(x² + ε²) with ε = 1e-12·σ², σ the largest value:
-//! derivatives of coinciding pairs are finite, and exact for results that do not
-//! depend on the choice of vectors.
+//! arXiv:1903.09650.
 
 use std::sync::LazyLock;
 
 use smallvec::smallvec;
 use tensegrity_linalg::{self as linalg, Triangle};
-use tensegrity_tensor::{Array, DType, Real, Tensor};
+use tensegrity_tensor::{Array, DType, Tensor};
 
 use crate::contraction::{Kernel, conjugate};
 use crate::formula::Formula;
 use crate::operation::{Call, Derivatives, Operation, Values};
+use crate::spectrum::{Eigh, Svd};
 use crate::{Error, Result, Variable};
 
 /// Runs an expression with `$x` bound to the typed tensor in an array of a field.
@@ -37,18 +35,23 @@ macro_rules! with_field {
         }
     };
 }
+pub(crate) use with_field;
 
 /// The conjugate transpose.
-fn adjoint(x: &Variable) -> Result<Variable> {
+pub(crate) fn adjoint(x: &Variable) -> Result<Variable> {
     conjugate(&x.transpose()?)
 }
 
-fn identity(n: usize, dtype: DType) -> Result<Variable> {
+pub(crate) fn identity(n: usize, dtype: DType) -> Result<Variable> {
     Variable::constant(Tensor::<f64>::eye(n)?).cast(dtype)
 }
 
 /// A constant matrix of the numbers `keep(i, j)`.
-fn mask(shape: [usize; 2], dtype: DType, keep: impl Fn(usize, usize) -> f64) -> Result<Variable> {
+pub(crate) fn mask(
+    shape: [usize; 2],
+    dtype: DType,
+    keep: impl Fn(usize, usize) -> f64,
+) -> Result<Variable> {
     let tensor = Tensor::from_fn(&shape, |at| keep(at[0], at[1]))?;
     Variable::constant(tensor).cast(dtype)
 }
@@ -65,20 +68,20 @@ fn half_lower(x: &Variable) -> Result<Variable> {
 }
 
 /// (X + Xᴴ)/2.
-fn hermitian(x: &Variable) -> Result<Variable> {
+pub(crate) fn hermitian(x: &Variable) -> Result<Variable> {
     static MEAN: LazyLock<Formula> =
         LazyLock::new(|| (Formula::input(0) + Formula::input(1)) * 0.5);
     MEAN.apply(&[x, &adjoint(x)?])
 }
 
 /// A matrix with a vector on its diagonal.
-fn diagonal(values: &Variable) -> Result<Variable> {
+pub(crate) fn diagonal(values: &Variable) -> Result<Variable> {
     let n = values.len();
     Kernel::single(&[0], &[0, 0], |_| n, values.dtype())?.apply(std::slice::from_ref(values))
 }
 
 /// The diagonal of a square matrix.
-fn diagonal_of(x: &Variable) -> Result<Variable> {
+pub(crate) fn diagonal_of(x: &Variable) -> Result<Variable> {
     let n = x.shape()[0];
     Kernel::single(&[0, 0], &[0], |_| n, x.dtype())?.apply(std::slice::from_ref(x))
 }
@@ -342,209 +345,6 @@ impl Operation for Qr {
     }
 }
 
-/// The safe inverse x/(x² + ε²) of all differences wⱼ − wᵢ; zero on the diagonal.
-fn gaps(values: &Variable, squared: bool) -> Result<Variable> {
-    static INVERSE: LazyLock<Formula> = LazyLock::new(|| {
-        let (one, epsilon) = (Formula::input(2), Formula::input(3));
-        // One on the diagonal, where a difference of equal values would bring
-        // derivatives of the size 1/ε² that cancel only in exact arithmetic.
-        let x = Formula::input(1) - Formula::input(0) + one.clone();
-        let inverse = x.clone() / (x.clone() * x + epsilon.clone() * epsilon);
-        inverse * (Formula::constant(1.0) - one)
-    });
-    let n = values.len();
-    let values = if squared {
-        values.square()?
-    } else {
-        values.clone()
-    };
-    let largest = match values.value() {
-        Array::F32(x) => x.max_abs(),
-        Array::F64(x) => x.max_abs(),
-        _ => 0.0,
-    };
-    let scale = if squared { largest } else { largest * largest };
-    // Its square must not vanish in single precision.
-    let epsilon = Variable::scalar((1e-12 * scale).max(1e-18), values.dtype());
-    let (column, row) = (values.reshape(&[n, 1])?, values.reshape(&[1, n])?);
-    INVERSE.apply(&[&column, &row, &identity(n, values.dtype())?, &epsilon])
-}
-
-/// A = V·diag(w)·Vᵀ, for a real symmetric matrix.
-struct Eigh;
-
-impl Operation for Eigh {
-    fn name(&self) -> &'static str {
-        "eigh"
-    }
-
-    fn forward(&self, inputs: &[&Array]) -> Result<Values> {
-        with_field!(self.name(), inputs[0], a => {
-            let eigh = linalg::eigh(&a.view())?;
-            let values = real_vector(&eigh.values, inputs[0].dtype())?;
-            Ok(smallvec![values, eigh.vectors.into()])
-        })
-    }
-
-    fn vjp(
-        &self,
-        call: &Call<'_>,
-        cotangents: &[Option<Variable>],
-        _: &[bool],
-    ) -> Result<Derivatives> {
-        let [w, v] = [&call.outputs[0], &call.outputs[1]];
-        let mut inner: Option<Variable> = None;
-        if let Some(g) = &cotangents[0] {
-            inner = Some(diagonal(g)?);
-        }
-        if let Some(g) = &cotangents[1] {
-            let part = gaps(w, false)?.mul(&v.transpose()?.matmul(g)?)?;
-            inner = Some(match inner {
-                Some(inner) => inner.add(&part)?,
-                None => part,
-            });
-        }
-        Ok(smallvec![match inner {
-            Some(inner) => Some(hermitian(&v.matmul(&inner)?.matmul(&v.transpose()?)?)?),
-            None => None,
-        }])
-    }
-
-    fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
-        let Some(t) = &tangents[0] else {
-            return Ok(smallvec![None, None]);
-        };
-        let [w, v] = [&call.outputs[0], &call.outputs[1]];
-        let b = v.transpose()?.matmul(&hermitian(t)?)?.matmul(v)?;
-        let moved = v.matmul(&gaps(w, false)?.mul(&b)?)?;
-        Ok(smallvec![Some(diagonal_of(&b)?), Some(moved)])
-    }
-}
-
-/// A = U·diag(s)·Vᵀ, thin, for a real matrix.
-struct Svd;
-
-impl Operation for Svd {
-    fn name(&self) -> &'static str {
-        "svd"
-    }
-
-    fn forward(&self, inputs: &[&Array]) -> Result<Values> {
-        with_field!(self.name(), inputs[0], a => {
-            let svd = linalg::svd(&a.view())?;
-            let values = real_vector(&svd.s, inputs[0].dtype())?;
-            Ok(smallvec![svd.u.into(), values, svd.vh.into()])
-        })
-    }
-
-    fn vjp(
-        &self,
-        call: &Call<'_>,
-        cotangents: &[Option<Variable>],
-        _: &[bool],
-    ) -> Result<Derivatives> {
-        let [u, s, vt] = [&call.outputs[0], &call.outputs[1], &call.outputs[2]];
-        let v = vt.transpose()?;
-        let k = s.len();
-        let row = s.reshape(&[1, k])?;
-        let column = s.reshape(&[k, 1])?;
-        let mut sum: Option<Variable> = None;
-        let mut add = |part: Variable| -> Result<()> {
-            sum = Some(match sum.take() {
-                Some(sum) => sum.add(&part)?,
-                None => part,
-            });
-            Ok(())
-        };
-        if let Some(g) = &cotangents[1] {
-            add(u.mul(&g.reshape(&[1, k])?)?.matmul(vt)?)?;
-        }
-        if let Some(g) = &cotangents[0] {
-            let c = u.transpose()?.matmul(g)?;
-            let skew = gaps(s, true)?.mul(&c.sub(&c.transpose()?)?)?;
-            add(u.matmul(&skew.mul(&row)?)?.matmul(vt)?)?;
-            if u.shape()[0] > k {
-                // (I − U·Uᵀ)·Ū·S⁻¹·Vᵀ.
-                add(g.sub(&u.matmul(&c)?)?.div(&row)?.matmul(vt)?)?;
-            }
-        }
-        if let Some(g) = &cotangents[2] {
-            let g = g.transpose()?;
-            let c = vt.matmul(&g)?;
-            let skew = gaps(s, true)?.mul(&c.sub(&c.transpose()?)?)?;
-            add(u.matmul(&skew.mul(&column)?)?.matmul(vt)?)?;
-            if v.shape()[0] > k {
-                let beyond = g.sub(&v.matmul(&c)?)?.div(&row)?;
-                add(u.matmul(&beyond.transpose()?)?)?;
-            }
-        }
-        Ok(smallvec![sum])
-    }
-
-    fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
-        let Some(t) = &tangents[0] else {
-            return Ok(smallvec![None, None, None]);
-        };
-        let [u, s, vt] = [&call.outputs[0], &call.outputs[1], &call.outputs[2]];
-        let v = vt.transpose()?;
-        let k = s.len();
-        let row = s.reshape(&[1, k])?;
-        let column = s.reshape(&[k, 1])?;
-        // P = Uᵀ·Ȧ·V; U̇ = U·(F∘(P·S + S·Pᵀ)) + (I − U·Uᵀ)·Ȧ·V·S⁻¹ and alike for V.
-        let tv = t.matmul(&v)?;
-        let p = u.transpose()?.matmul(&tv)?;
-        let pt = p.transpose()?;
-        let f = gaps(s, true)?;
-        let mut moved_u = u.matmul(&f.mul(&p.mul(&row)?.add(&pt.mul(&column)?)?)?)?;
-        if u.shape()[0] > k {
-            moved_u = moved_u.add(&tv.sub(&u.matmul(&p)?)?.div(&row)?)?;
-        }
-        let mut moved_v = v.matmul(&f.mul(&p.mul(&column)?.add(&pt.mul(&row)?)?)?)?;
-        if v.shape()[0] > k {
-            let tu = t.transpose()?.matmul(u)?;
-            moved_v = moved_v.add(&tu.sub(&v.matmul(&pt)?)?.div(&row)?)?;
-        }
-        Ok(smallvec![
-            Some(moved_u),
-            Some(diagonal_of(&p)?),
-            Some(moved_v.transpose()?)
-        ])
-    }
-}
-
-fn real_vector(values: &[f64], dtype: DType) -> Result<Array> {
-    fn of<T: Real>(values: &[f64]) -> Result<Array> {
-        let data: Vec<T> = values.iter().map(|&x| T::from_f64(x, 0.0)).collect();
-        let length = data.len();
-        Ok(Tensor::from_vec(data, &[length])?.into())
-    }
-    match dtype {
-        DType::F32 => of::<f32>(values),
-        _ => of::<f64>(values),
-    }
-}
-
-/// Coefficients of the numerator of the [13/13] Padé approximant of eˣ, and the
-/// norm up to which it is exact to double precision (Higham, SIAM J. Matrix
-/// Anal. Appl. 26 (2005) 1179).
-const PADE: [f64; 14] = [
-    64_764_752_532_480_000.0,
-    32_382_376_266_240_000.0,
-    7_771_770_303_897_600.0,
-    1_187_353_796_428_800.0,
-    129_060_195_264_000.0,
-    10_559_470_521_600.0,
-    670_442_572_800.0,
-    33_522_128_640.0,
-    1_323_241_920.0,
-    40_840_800.0,
-    960_960.0,
-    16_380.0,
-    182.0,
-    1.0,
-];
-const PADE_NORM: f64 = 5.371_920_351_148_152;
-
 impl Variable {
     /// The solution X of A·X = B for a square matrix A; `b` has shape `[n]` or
     /// `[n, k]`.
@@ -652,52 +452,6 @@ impl Variable {
         ))
     }
 
-    /// The exponential of a square matrix, by scaling and squaring of a Padé
-    /// approximant (Higham, SIAM J. Matrix Anal. Appl. 26 (2005) 1179).
-    ///
-    /// Cost: six products, one solve, and log₂ of the norm squarings.
-    ///
-    /// # Errors
-    /// [`Error::Shape`]; [`Error::Linalg`] for numbers that are not finite.
-    pub fn expm(&self) -> Result<Variable> {
-        self.check_square("expm")?;
-        let n = self.shape()[0];
-        let norm = with_field!("expm", self.value(), a => {
-            // The Frobenius norm bounds the spectral norm.
-            Ok(a.view().norm())
-        })?;
-        let squarings = match norm.is_finite() && norm > PADE_NORM {
-            true => (norm / PADE_NORM).log2().ceil() as u32,
-            false => 0,
-        };
-        let a = self.scale(0.5_f64.powi(squarings as i32))?;
-        let one = identity(n, self.dtype())?;
-        let a2 = a.matmul(&a)?;
-        let a4 = a2.matmul(&a2)?;
-        let a6 = a4.matmul(&a2)?;
-        let powers = [&one, &a2, &a4, &a6];
-        // Σ b[start + 2k]·Aᵖ⁺²ᵏ over the last powers, in one pass.
-        let combined = |start: usize, terms: usize| -> Result<Variable> {
-            let inputs = &powers[4 - terms..];
-            let formula = (0..terms).fold(None, |sum: Option<Formula>, k| {
-                let term = Formula::input(k) * PADE[start + 2 * k];
-                Some(sum.map_or(term.clone(), |sum| sum + term))
-            });
-            formula
-                .unwrap_or_else(|| Formula::constant(0.0))
-                .apply(inputs)
-        };
-        // Terms from A⁸ on are A⁶ times A², A⁴, A⁶.
-        let odd = a6.matmul(&combined(9, 3)?)?.add(&combined(1, 4)?)?;
-        let even = a6.matmul(&combined(8, 3)?)?.add(&combined(0, 4)?)?;
-        let odd = a.matmul(&odd)?;
-        let mut power = even.sub(&odd)?.solve(&even.add(&odd)?)?;
-        for _ in 0..squarings {
-            power = power.matmul(&power)?;
-        }
-        Ok(power)
-    }
-
     fn part(&self, operation: &'static str, part: Option<Variable>) -> Result<Variable> {
         part.ok_or_else(|| Error::Rule {
             operation,
@@ -705,7 +459,7 @@ impl Variable {
         })
     }
 
-    fn check_square(&self, operation: &'static str) -> Result<()> {
+    pub(crate) fn check_square(&self, operation: &'static str) -> Result<()> {
         match self.shape() {
             [m, n] if m == n => Ok(()),
             found => Err(Error::Shape {

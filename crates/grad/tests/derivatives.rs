@@ -368,3 +368,42 @@ fn convolutions() {
         .complex(),
     );
 }
+
+#[test]
+fn transforms() {
+    check(op("fft", &[&[2, 3, 2]], |x| x[0].fft(1)?.abs2()).complex());
+    check(
+        op("fft last", &[&[2, 5]], |x| x[0].square()?.fft(1))
+            .complex()
+            .widens(),
+    );
+    check(
+        op("ifft", &[&[4]], |x| x[0].ifft(0)?.square())
+            .complex()
+            .widens(),
+    );
+}
+
+#[test]
+fn the_transform_is_that_of_the_definition() -> Result<()> {
+    let n = 6;
+    let signal: Vec<f64> = (0..n)
+        .map(|j| (j as f64 * 0.7).sin() + 0.1 * j as f64)
+        .collect();
+    let tensor = tensegrity_tensor::Tensor::from_vec(signal.clone(), &[n])?;
+    let y = Variable::constant(tensor).fft(0)?;
+    let found = y.value().typed::<tensegrity_tensor::c128>()?.as_slice();
+    for (k, found) in found.iter().enumerate() {
+        let (mut re, mut im) = (0.0, 0.0);
+        for (j, x) in signal.iter().enumerate() {
+            let (s, c) = (-2.0 * std::f64::consts::PI * (j * k) as f64 / n as f64).sin_cos();
+            (re, im) = (re + x * c, im + x * s);
+        }
+        assert!((found.re - re).abs() < 1e-14 && (found.im - im).abs() < 1e-14);
+    }
+    let back = y.ifft(0)?.re()?;
+    for (a, b) in back.values()?.iter().zip(&signal) {
+        assert!((a - b).abs() < 1e-15 * 6.0);
+    }
+    Ok(())
+}
