@@ -1,0 +1,49 @@
+//! Derivatives of any order of computations with tensors.
+//!
+//! A [`Variable`] remembers how it was computed. [`gradients`] and [`vjp`] go
+//! back from results to arguments, [`jvp`] forward; [`grad`], [`hvp`],
+//! [`jacobian`] and [`hessian`] do it for functions. [`einsum`] contracts whole
+//! networks, [`Formula`] evaluates elementwise expressions in one pass.
+//!
+//! Guarantees: the rule of every operation is written in recorded operations, so
+//! derivatives of derivatives are right, however forward and reverse mode are
+//! nested; an argument derivatives cannot reach is an error, not a wrong number.
+//! Element types are `f32`, `f64`, `c64` and `c128`; the gradient of a complex
+//! variable is `∂L/∂Re + i·∂L/∂Im`. Results do not depend on the number of
+//! threads. Not guaranteed: a limit of memory; what a recorded variable depends
+//! on is kept until it is dropped (see [`unrecorded`] and [`checkpoint`]).
+//!
+//! Architecture invariant: this crate multiplies nothing itself. Elementwise work
+//! goes to `tensor`, products to `contract`, factorisations to `linalg`, Fourier
+//! transforms to `rustfft`.
+
+mod arithmetic;
+mod contraction;
+mod convolution;
+mod error;
+mod exponential;
+mod formula;
+mod forward;
+mod fourier;
+mod index;
+mod map;
+mod matrix;
+mod operation;
+mod reduce;
+mod reverse;
+mod shape;
+mod spectrum;
+mod transform;
+mod variable;
+
+pub use contraction::{contract, einsum};
+pub use convolution::Window;
+pub use error::{Error, Result};
+pub use formula::Formula;
+pub use forward::jvp;
+pub use operation::{Call, Derivatives, Operation, Values};
+pub use reverse::{gradients, vjp};
+pub use shape::{concat, stack};
+pub use tensegrity_linalg::Triangle;
+pub use transform::{checkpoint, grad, hessian, hvp, jacobian, value_and_grad};
+pub use variable::{Variable, unrecorded};

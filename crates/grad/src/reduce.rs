@@ -1,0 +1,312 @@
+//! Reductions: sums, means, extrema, products, log-sum-exp, softmax.
+
+use std::sync::LazyLock;
+
+use smallvec::smallvec;
+use tensegrity_tensor::{Array, Axes, DType, Element, Expr, Reduction, Tensor};
+
+use crate::formula::Formula;
+use crate::map::checked_axes;
+use crate::operation::{Call, Derivatives, Operation, Values};
+use crate::shape::concat;
+use crate::{Error, Result, Variable};
+
+/// A reduction with a kernel of its own; reduced axes stay with length one.
+#[derive(Clone)]
+struct Fold {
+    reduction: Reduction,
+    axes: Axes,
+}
+
+impl Fold {
+    fn run<T: Element>(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let folded: Tensor<T> = Expr::input(0).reduce(self.reduction, &self.axes, &[x.into()])?;
+        let mut shape: Axes = x.shape().into();
+        self.axes.iter().for_each(|&axis| shape[axis] = 1);
+        Ok(folded.reshaped(&shape)?)
+    }
+
+    /// The derivative of the result with respect to every element.
+    fn weights(&self, call: &Call<'_>) -> Result<Variable> {
+        let (x, y) = (&call.inputs[0], &call.outputs[0]);
+        if self.reduction == Reduction::LogSumExp {
+            return x.sub(y)?.exp();
+        }
+        // Elements that are the extremum share it.
+        let is = x.equal(y)?;
+        is.div(&is.sum_kept(&self.axes)?)
+    }
+}
+
+impl Operation for Fold {
+    fn name(&self) -> &'static str {
+        match self.reduction {
+            Reduction::Max => "max",
+            Reduction::Min => "min",
+            _ => "logsumexp",
+        }
+    }
+
+    fn forward(&self, inputs: &[&Array]) -> Result<Values> {
+        Ok(smallvec![match inputs[0] {
+            Array::F32(x) => self.run(x)?.into(),
+            Array::F64(x) => self.run(x)?.into(),
+            other => {
+                return Err(Error::DType {
+                    operation: self.name(),
+                    argument: "the operand".to_owned(),
+                    found: other.dtype(),
+                    wanted: "only real numbers are ordered; take `re` or `abs` first",
+                });
+            }
+        }])
+    }
+
+    fn vjp(
+        &self,
+        call: &Call<'_>,
+        cotangents: &[Option<Variable>],
+        _: &[bool],
+    ) -> Result<Derivatives> {
+        Ok(smallvec![match &cotangents[0] {
+            Some(g) => Some(self.weights(call)?.mul(g)?),
+            None => None,
+        }])
+    }
+
+    fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
+        static PRODUCT: LazyLock<Formula> = LazyLock::new(|| Formula::input(0) * Formula::input(1));
+        Ok(smallvec![match &tangents[0] {
+            Some(t) => {
+                let weights = self.weights(call)?;
+                Some(PRODUCT.evaluated("sum", &[&weights, t], Some(&self.axes))?)
+            }
+            None => None,
+        }])
+    }
+}
+
+impl Variable {
+    /// The sum over `axes`, which disappear.
+    ///
+    /// # Errors
+    /// [`Error::Axes`].
+    pub fn sum(&self, axes: &[usize]) -> Result<Variable> {
+        let kept = self.sum_kept(axes)?;
+        self.without(&kept, axes)
+    }
+
+    /// The sum of all elements.
+    ///
+    /// # Errors
+    /// None but those of storage.
+    pub fn sum_all(&self) -> Result<Variable> {
+        self.sum(&self.all_axes())
+    }
+
+    /// The sum over `axes`, which stay with length one.
+    ///
+    /// # Errors
+    /// [`Error::Axes`].
+    pub fn sum_kept(&self, axes: &[usize]) -> Result<Variable> {
+        static FORMULA: LazyLock<Formula> = LazyLock::new(|| Formula::input(0));
+        FORMULA.evaluated("sum", &[self], Some(axes))
+    }
+
+    /// The mean over `axes`, which disappear; NaN of nothing.
+    ///
+    /// # Errors
+    /// [`Error::Axes`].
+    pub fn mean(&self, axes: &[usize]) -> Result<Variable> {
+        self.without(&self.mean_kept(axes)?, axes)
+    }
+
+    /// The mean over `axes`, which stay with length one.
+    ///
+    /// # Errors
+    /// [`Error::Axes`].
+    pub fn mean_kept(&self, axes: &[usize]) -> Result<Variable> {
+        let sum = self.sum_kept(axes)?;
+        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        sum.scale(1.0 / count as f64)
+    }
+
+    /// The largest element over `axes`, which disappear; NaN if any is. Equal
+    /// ones share the derivative.
+    ///
+    /// # Errors
+    /// [`Error::Axes`]; [`Error::DType`] for complex elements; [`Error::Tensor`]
+    /// for the extremum of nothing.
+    pub fn max(&self, axes: &[usize]) -> Result<Variable> {
+        self.without(&self.folded(Reduction::Max, axes)?, axes)
+    }
+
+    /// The smallest element over `axes`, which disappear; NaN if any is. Equal
+    /// ones share the derivative.
+    ///
+    /// # Errors
+    /// As [`Variable::max`].
+    pub fn min(&self, axes: &[usize]) -> Result<Variable> {
+        self.without(&self.folded(Reduction::Min, axes)?, axes)
+    }
+
+    /// log Σ eˣ over `axes`, which disappear; without overflow.
+    ///
+    /// # Errors
+    /// [`Error::Axes`]; [`Error::DType`] for complex elements.
+    pub fn logsumexp(&self, axes: &[usize]) -> Result<Variable> {
+        self.without(&self.folded(Reduction::LogSumExp, axes)?, axes)
+    }
+
+    /// eˣ / Σ eˣ over `axes`; without overflow.
+    ///
+    /// # Errors
+    /// As [`Variable::logsumexp`].
+    pub fn softmax(&self, axes: &[usize]) -> Result<Variable> {
+        static FORMULA: LazyLock<Formula> =
+            LazyLock::new(|| (Formula::input(0) - Formula::input(1)).exp());
+        let total = self.folded(Reduction::LogSumExp, axes)?;
+        FORMULA.evaluated("softmax", &[self, &total], None)
+    }
+
+    /// x − log Σ eˣ over `axes`; without overflow.
+    ///
+    /// # Errors
+    /// As [`Variable::logsumexp`].
+    pub fn log_softmax(&self, axes: &[usize]) -> Result<Variable> {
+        self.sub(&self.folded(Reduction::LogSumExp, axes)?)
+    }
+
+    /// The product over one axis, which disappears; right, with all its
+    /// derivatives, where factors are zero. log₂ n steps.
+    ///
+    /// # Errors
+    /// [`Error::Axes`].
+    pub fn prod(&self, axis: usize) -> Result<Variable> {
+        checked_axes("prod", &[axis], self.ndim())?;
+        let mut factors = self.clone();
+        if self.shape()[axis] == 0 {
+            let mut shape: Axes = self.shape().into();
+            shape.remove(axis);
+            return Variable::ones(&shape, self.dtype());
+        }
+        loop {
+            let n = factors.shape()[axis];
+            if n == 1 {
+                return self.without(&factors, &[axis]);
+            }
+            let half = n / 2;
+            let left = factors.slice(axis, 0..half)?;
+            let right = factors.slice(axis, half..2 * half)?;
+            let product = left.mul(&right)?;
+            factors = match n % 2 {
+                0 => product,
+                _ => concat(&[&product, &factors.slice(axis, n - 1..n)?], axis)?,
+            };
+        }
+    }
+
+    /// Normalised to mean zero and variance one over `axes`, then scaled and
+    /// shifted: (x − mean)/√(variance + epsilon)·scale + shift (Ba, Kiros and
+    /// Hinton, arXiv:1607.06450). `scale` and `shift` broadcast.
+    ///
+    /// # Errors
+    /// [`Error::Axes`]; [`Error::Shape`]; [`Error::DType`] for complex elements.
+    pub fn layer_norm(
+        &self,
+        axes: &[usize],
+        scale: &Variable,
+        shift: &Variable,
+        epsilon: f64,
+    ) -> Result<Variable> {
+        self.check_real("layer_norm")?;
+        static CENTRED: LazyLock<Formula> = LazyLock::new(|| {
+            let d = Formula::input(0) - Formula::input(1);
+            d.clone() * d
+        });
+        static NORMALISED: LazyLock<Formula> = LazyLock::new(|| {
+            let d = Formula::input(0) - Formula::input(1);
+            let variance = Formula::input(2) * Formula::input(3) + Formula::input(4);
+            d * variance.power(-0.5) * Formula::input(5) + Formula::input(6)
+        });
+        let mean = self.mean_kept(axes)?;
+        let squares = CENTRED.evaluated("layer_norm", &[self, &mean], Some(axes))?;
+        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        let share = Variable::scalar(1.0 / count as f64, self.dtype());
+        let epsilon = Variable::scalar(epsilon, self.dtype());
+        let inputs = [self, &mean, &squares, &share, &epsilon, scale, shift];
+        self.normalised("layer_norm", &NORMALISED, &inputs)
+    }
+
+    /// Scaled to root mean square one over `axes`: x/√(mean x² + epsilon)·scale
+    /// (Zhang and Sennrich, arXiv:1910.07467). `scale` broadcasts.
+    ///
+    /// # Errors
+    /// As [`Variable::layer_norm`].
+    pub fn rms_norm(&self, axes: &[usize], scale: &Variable, epsilon: f64) -> Result<Variable> {
+        self.check_real("rms_norm")?;
+        static SQUARE: LazyLock<Formula> = LazyLock::new(|| Formula::input(0) * Formula::input(0));
+        static NORMALISED: LazyLock<Formula> = LazyLock::new(|| {
+            let mean = Formula::input(1) * Formula::input(2) + Formula::input(3);
+            Formula::input(0) * mean.power(-0.5) * Formula::input(4)
+        });
+        let squares = SQUARE.evaluated("rms_norm", &[self], Some(axes))?;
+        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        let share = Variable::scalar(1.0 / count as f64, self.dtype());
+        let epsilon = Variable::scalar(epsilon, self.dtype());
+        let inputs = [self, &squares, &share, &epsilon, scale];
+        self.normalised("rms_norm", &NORMALISED, &inputs)
+    }
+
+    fn normalised(
+        &self,
+        operation: &'static str,
+        formula: &Formula,
+        inputs: &[&Variable],
+    ) -> Result<Variable> {
+        let value = formula.evaluated(operation, inputs, None)?;
+        if value.shape() != self.shape() {
+            return Err(Error::Shape {
+                operation,
+                argument: "`scale` or `shift`".to_owned(),
+                found: value.shape().to_vec(),
+                wanted: format!("it must broadcast to the operand's {:?}", self.shape()),
+            });
+        }
+        Ok(value)
+    }
+
+    fn check_real(&self, operation: &'static str) -> Result<()> {
+        match self.dtype() {
+            DType::F32 | DType::F64 => Ok(()),
+            found => Err(Error::DType {
+                operation,
+                argument: "the operand".to_owned(),
+                found,
+                wanted: "it needs real numbers",
+            }),
+        }
+    }
+
+    fn folded(&self, reduction: Reduction, axes: &[usize]) -> Result<Variable> {
+        let mut fold = Fold {
+            reduction,
+            axes: Axes::new(),
+        };
+        fold.axes = checked_axes(fold.name(), axes, self.ndim())?;
+        Variable::apply(fold, std::slice::from_ref(self))
+    }
+
+    /// `kept` without the reduced axes of `self`.
+    fn without(&self, kept: &Variable, axes: &[usize]) -> Result<Variable> {
+        let shape: Axes = (0..self.ndim())
+            .filter(|axis| !axes.contains(axis))
+            .map(|axis| self.shape()[axis])
+            .collect();
+        kept.reshape(&shape)
+    }
+
+    pub(crate) fn all_axes(&self) -> Axes {
+        (0..self.ndim()).collect()
+    }
+}
