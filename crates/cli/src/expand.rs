@@ -70,7 +70,7 @@ fn stretched(array: &Array) -> Array {
     };
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !(low < high) || (low, high) == (0.0, 255.0) {
+    if low >= high || (low, high) == (0.0, 255.0) {
         return array.clone();
     }
     eprintln!("tensegrity: note: values from {low} to {high} become grey levels from 0 to 255");

@@ -1,7 +1,7 @@
 //! Prints the conformance table as JSON: one object a line with the
 //! expression, the shape and memory order of every operand, the shape of the
-//! result and whether NumPy accepts the expression. The Python tests run it
-//! against `numpy.einsum`.
+//! result and whether NumPy accepts the expression, for comparing other
+//! implementations on the same cases.
 //!
 //! `cargo run -p tensegrity-contract --example conformance_table > table.jsonl`
 

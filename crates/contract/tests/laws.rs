@@ -238,3 +238,17 @@ fn plans_outlive_their_expression() {
     let again = Plan::from_json(&plan.to_json()).unwrap();
     assert_eq!(again.pairs(), plan.pairs());
 }
+
+#[test]
+fn a_unitary_leaves_the_norm_alone() {
+    // The Fourier matrix of order 5, applied to one mode of a tensor.
+    let unit = std::f64::consts::TAU / 5.0;
+    let fourier = Tensor::from_fn(&[5, 5], |at| {
+        c128::from_polar(1.0 / 5f64.sqrt(), unit * (at[0] * at[1]) as f64)
+    })
+    .unwrap();
+    let x = random::<c128>(7, &[3, 5, 4]);
+    let turned = tensegrity_contract::einsum_typed("uj,ijk->iuk", &[fourier.view(), x.view()]);
+    let norm = turned.unwrap().norm();
+    assert!((norm / x.norm() - 1.0).abs() < 1e-14, "{norm}");
+}

@@ -5,7 +5,8 @@
 //!
 //! Guarantees: a spider, identity, cup, cap or permutation lowers to wires
 //! only; every other generator lowers to operands no larger than its defining
-//! data, or to one that can be listed as [`Terms`] instead of stored densely.
+//! data. Those with few entries can be listed as [`Terms`]. Not guaranteed: that
+//! an executor does so; today's makes every such operand dense when it runs.
 
 use std::sync::Arc;
 

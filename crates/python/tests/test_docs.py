@@ -3,6 +3,7 @@
 import ast
 import doctest
 import pathlib
+import re
 
 import numpy as np
 
