@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use smallvec::SmallVec;
 use tensegrity_diagram::{Bound, Expression, ExpressionOptions};
 use tensegrity_tensor::{
-    Array, Axes, DType, Element, Strides, Tensor, View, ViewMut, copy_into, row_major,
+    Array, Axes, DType, Element, Strides, Tensor, View, ViewMut, c64, copy_into, row_major,
 };
 
 use crate::cache::{Cache, Hash};
@@ -463,10 +463,20 @@ pub fn einsum_with(
     options: &PlanOptions,
 ) -> Result<Array> {
     let dtype = compute_dtype(result_dtype(operands.iter().map(ArrayView::dtype)));
-    with_element!(dtype, T => {
+    let working = match dtype {
+        DType::F32 if options.accumulate_double => DType::F64,
+        DType::C64 if options.accumulate_double => DType::C128,
+        same => same,
+    };
+    let result: Array = with_element!(working, T => {
         let operands = Typed::<T>::new(operands);
         let compiled = compiled(expression, &operands.views, None, options)?;
-        compiled.run(&operands.views).map(Array::from)
+        compiled.run(&operands.views)?.into()
+    });
+    Ok(match (working == dtype, dtype) {
+        (true, _) => result,
+        (false, DType::F32) => ArrayView::from(&result).cast::<f32>().into(),
+        (false, _) => ArrayView::from(&result).cast::<c64>().into(),
     })
 }
 
@@ -510,7 +520,8 @@ pub fn einsum_into<T: Element>(
     let aside = operands.iter().any(
         |operand| with_view!(operand, view => overlap(extent(view), extent(&output.as_view()))),
     );
-    if dtype != T::DTYPE || aside {
+    let double = options.accumulate_double && matches!(dtype, DType::F32 | DType::C64);
+    if dtype != T::DTYPE || aside || double {
         let result = einsum_with(expression, operands, options)?;
         if result.shape() != output.shape() {
             return Err(Error::OutputShape {

@@ -45,12 +45,9 @@ impl Plan {
     /// Those of [`Program::compile`], but not that an intermediate is too
     /// large: then the explanation says so and shows no kernels.
     pub fn explain(&self) -> Result<Explanation> {
-        let dtype = match self.element_bytes() {
-            4 => DType::F32,
-            16 => DType::C128,
-            _ => DType::F64,
-        };
-        self.explain_named(dtype, |wire| letters(wire, self.network().dims.len()))
+        self.explain_named(self.likely_dtype(), |wire| {
+            letters(wire, self.network().dims.len())
+        })
     }
 
     /// As [`Plan::explain`], for an element type and names of wires.
@@ -97,6 +94,36 @@ impl Plan {
             without_kernels,
             summary: self.summary(),
         })
+    }
+
+    /// The kernel of each step on row-major operands of the element type the
+    /// element size suggests.
+    pub(crate) fn explain_kernels(&self) -> Option<Vec<Choice>> {
+        let network = self.network();
+        let strides_of = |term: &Vec<u32>| {
+            let dims = term.iter().map(|&w| network.dims[w as usize] as usize);
+            row_major(&dims.collect::<Vec<_>>())
+        };
+        let strides: Vec<_> = network.inputs.iter().map(strides_of).collect();
+        let strides: Vec<&[isize]> = strides.iter().map(|s| s.as_slice()).collect();
+        let output = strides_of(&network.output);
+        let compiled = Program::explain(
+            network,
+            self.pairs(),
+            &strides,
+            &output,
+            self.likely_dtype(),
+        );
+        let (_, reports) = compiled.ok()?;
+        Some(reports.into_iter().map(|report| report.choice).collect())
+    }
+
+    fn likely_dtype(&self) -> DType {
+        match self.element_bytes() {
+            4 => DType::F32,
+            16 => DType::C128,
+            _ => DType::F64,
+        }
     }
 
     /// The steps without kernels.

@@ -226,7 +226,8 @@ impl Plan {
     ///
     /// Keys: `format` ("tensegrity-plan"), `version`, `network` {inputs, output,
     /// dims}, `path` (pairs numbered after the operands), `sliced`,
-    /// `element_bytes`, `cost`, `provenance`.
+    /// `element_bytes`, `cost`, `kernels` (by step, on row-major operands),
+    /// `provenance`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let stored = Stored {
@@ -237,10 +238,21 @@ impl Plan {
             sliced: self.sliced.clone(),
             element_bytes: self.element_bytes,
             cost: Some(self.cost),
+            kernels: self.kernels(),
             provenance: self.provenance.clone(),
         };
         // Plain data: no map with odd keys, nothing that can refuse.
         serde_json::to_string_pretty(&stored).unwrap_or_default()
+    }
+
+    /// The kernel each step would run with on row-major operands; nothing if
+    /// an intermediate is too large for any.
+    fn kernels(&self) -> Vec<String> {
+        let explained = self.explain_kernels();
+        let names = explained.iter().flatten();
+        names
+            .map(|choice| choice.strategy.name().to_owned())
+            .collect()
     }
 
     /// Reads what [`Plan::to_json`] wrote. The cost is computed anew.
@@ -306,6 +318,9 @@ struct Stored {
     /// For readers of the file; never trusted.
     #[serde(default, deserialize_with = "ignore")]
     cost: Option<Cost>,
+    /// As `cost`: strides may differ when the plan runs.
+    #[serde(default, skip_deserializing)]
+    kernels: Vec<String>,
     provenance: Provenance,
 }
 

@@ -264,3 +264,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_saved_plan_names_its_kernels() {
+    let bound = Expression::parse("ij,jk,kl->il")
+        .unwrap()
+        .bind(&[&[40, 50], &[50, 60], &[60, 30]])
+        .unwrap();
+    let plan = Plan::new(&bound.network, &PlanOptions::default()).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&plan.to_json()).unwrap();
+    let kernels = value["kernels"].as_array().unwrap();
+    assert_eq!(kernels.len(), 2);
+    assert!(
+        kernels
+            .iter()
+            .all(|kernel| kernel.as_str().unwrap().contains("gemm")),
+        "{kernels:?}"
+    );
+}

@@ -131,6 +131,15 @@ fn order(optimize: Option<&Bound<'_, PyAny>>) -> PyResult<Order> {
              positions, as numpy.einsum_path and opt_einsum give",
         )
     };
+    // Contraction trees of other planners know their path.
+    let tree;
+    let optimize = match optimize.getattr_opt("get_path")? {
+        Some(get_path) => {
+            tree = get_path.call0()?;
+            &tree
+        }
+        None => optimize,
+    };
     let mut path = Vec::new();
     for (number, item) in optimize.try_iter().map_err(|_| wrong())?.enumerate() {
         let item = item?;
@@ -149,10 +158,13 @@ fn order(optimize: Option<&Bound<'_, PyAny>>) -> PyResult<Order> {
 /// expression : "ij,jk->ik", with names "b q d, b k d -> b q k", or with groups
 ///     "(h d) n -> h d n" where all sizes but one are known or given (``h=4``)
 /// *arrays : operands; result types follow NumPy
-/// optimize : name of a planner ("auto", "optimal", "greedy"), or a path
+/// optimize : name of a planner ("auto", "optimal", "greedy"), a path, or a
+///     contraction tree with a method ``get_path``
 /// memory_limit : most bytes of intermediates and result, or text such as "2GiB"
 /// out : array to write to, of any strides; may be an operand
 /// broadcast : whether an axis of length 1 fits an index of any size
+/// accumulate : "f64" computes single precision operands in double precision
+///     and rounds the result once
 /// **sizes : sizes of indices that do not follow from the operands
 ///
 /// Beyond NumPy: repeated output indices embed a diagonal, zero operands give 1,
@@ -168,7 +180,7 @@ fn order(optimize: Option<&Bound<'_, PyAny>>) -> PyResult<Order> {
 /// >>> tg.einsum("(h d) n -> h d n", np.ones((6, 2)), h=3).shape
 /// (3, 2, 2)
 #[pyfunction]
-#[pyo3(signature = (expression, *arrays, optimize=None, memory_limit=None, out=None, broadcast=false, **sizes))]
+#[pyo3(signature = (expression, *arrays, optimize=None, memory_limit=None, out=None, broadcast=false, accumulate=None, **sizes))]
 pub fn einsum<'py>(
     py: Python<'py>,
     expression: &str,
@@ -177,8 +189,17 @@ pub fn einsum<'py>(
     memory_limit: Option<&Bound<'py, PyAny>>,
     out: Option<&Bound<'py, PyAny>>,
     broadcast: bool,
+    accumulate: Option<&str>,
     sizes: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let double = match accumulate {
+        None => false,
+        Some("f64" | "float64") => true,
+        Some(other) => {
+            let message = format!("accumulate {other:?} is unknown; there is \"f64\"");
+            return Err(PyValueError::new_err(message));
+        }
+    };
     let operands = operands(arrays)?;
     // SAFETY: Python code that writes to an operand during the call (only
     // possible once the lock is released) races here as it would in NumPy.
@@ -188,8 +209,14 @@ pub fn einsum<'py>(
     let options = match order(optimize)? {
         Order::Planner(options) => PlanOptions {
             memory_limit: limit,
+            accumulate_double: double,
             ..options
         },
+        Order::Path(_) if double => {
+            return Err(PyValueError::new_err(
+                "accumulate goes with no path; convert the operands",
+            ));
+        }
         Order::Path(path) => {
             let options = PlanOptions {
                 memory_limit: limit,
@@ -200,6 +227,11 @@ pub fn einsum<'py>(
             return deliver(py, result, wanted, out);
         }
     };
+    if double && (broadcast || sizes.is_some()) {
+        return Err(PyValueError::new_err(
+            "accumulate goes with neither broadcast nor sizes; convert the operands",
+        ));
+    }
     if broadcast || sizes.is_some() {
         let parsed = parsed(expression, broadcast, sizes)?;
         let shapes: Vec<&[usize]> = views.iter().map(ArrayView::shape).collect();

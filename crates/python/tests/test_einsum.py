@@ -224,3 +224,25 @@ def test_memory_that_is_not_there_is_a_memory_error():
     x = np.broadcast_to(1.0, (1 << 28,))
     with pytest.raises(MemoryError, match="memory"):
         tg.einsum("i,j->ij", x, x)
+
+
+def test_sums_accumulate_in_double_precision_on_request():
+    x = np.full(1 << 22, 0.1, dtype=np.float32)
+    exact = float(x[0]) * x.size
+    y = tg.einsum("i,i->", x, np.ones_like(x), accumulate="f64")
+    assert y.dtype == np.float32 and y == np.float32(exact)
+    out = np.zeros((), dtype=np.float32)
+    assert tg.einsum("i->", x, out=out, accumulate="f64") is out and out == np.float32(exact)
+    with pytest.raises(ValueError, match="accumulate"):
+        tg.einsum("i->", x, accumulate="f16")
+
+
+def test_contraction_trees_know_their_path():
+    class Tree:
+        def get_path(self):
+            return [(1, 2), (0, 1)]
+
+    a = np.arange(6.0).reshape(2, 3)
+    b = np.arange(12.0).reshape(3, 4)
+    c = np.arange(8.0).reshape(4, 2)
+    assert np.allclose(tg.einsum("ij,jk,kl->il", a, b, c, optimize=Tree()), a @ b @ c)

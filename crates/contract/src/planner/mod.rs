@@ -76,6 +76,10 @@ pub struct PlanOptions {
     pub seed: u64,
     /// Name of a registered planner.
     pub planner: Cow<'static, str>,
+    /// Whether single precision operands are computed in double precision and
+    /// the result rounded once, for sums over very many terms. Costs the time
+    /// and memory of double precision.
+    pub accumulate_double: bool,
     /// Whether `optimal` also contracts tensors without a common wire.
     pub outer_products: bool,
     /// Bytes of an element, for peak memory. Functions that are given operands
@@ -92,6 +96,7 @@ impl Default for PlanOptions {
             memory_limit: None,
             seed: 0,
             planner: Cow::Borrowed("auto"),
+            accumulate_double: false,
             outer_products: false,
             element_bytes: 8,
         }

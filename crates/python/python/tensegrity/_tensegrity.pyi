@@ -23,6 +23,7 @@ def einsum(
     memory_limit: int | str | None = None,
     out: Array | None = None,
     broadcast: bool = False,
+    accumulate: Literal["f64", "float64"] | None = None,
     **sizes: int,
 ) -> Any: ...
 def contract_log(
