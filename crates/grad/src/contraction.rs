@@ -313,7 +313,7 @@ fn common_dtype(operation: &'static str, operands: &[&Variable]) -> Result<DType
 
 /// Evaluates an Einstein summation, planned once for its shapes.
 ///
-/// Notation as of [`tensegrity_contract::einsum`]: repeated indices of an operand
+/// Notation as of [`einsum()`](tensegrity_contract::einsum()): repeated indices of an operand
 /// are diagonals, of the output embedded diagonals; any number of operands may
 /// share an index. Reverse mode costs about two contractions for every one of
 /// the plan, for all operands together.

@@ -405,7 +405,7 @@ pub fn concat(parts: &[&Variable], axis: usize) -> Result<Variable> {
 /// Tensors of one shape as slices of a new axis.
 ///
 /// # Errors
-/// As [`concat`].
+/// As [`concat()`].
 pub fn stack(parts: &[&Variable], axis: usize) -> Result<Variable> {
     let ndim = parts.first().map_or(0, |part| part.ndim());
     checked_axes("stack", &[axis], ndim + 1)?;
