@@ -221,8 +221,8 @@ impl Form {
 ///   output only is an error unless its size is given (then the result is
 ///   constant along it).
 /// - Without `->` the output is `...` (if any operand has it), then the
-///   indices that occur exactly once in all operands together: letters sorted
-///   by code point as in NumPy, names in order of first appearance.
+///   indices that occur exactly once in all operands together, sorted
+///   by code point as in NumPy.
 /// - An index has one size; 1 against n is an error for named indices unless
 ///   [`ExpressionOptions::broadcast`] is set.
 /// - Nothing before `->` is one operand without axes, or no operand at all,

@@ -47,9 +47,9 @@ fn implicit_outputs_follow_numpy() {
 
 #[test]
 fn named_form_needs_an_inner_blank_or_parenthesis() {
-    assert_eq!(canon("row col, col out"), "row col, col out -> row out");
+    assert_eq!(canon("row col, col out"), "row col, col out -> out row");
     assert_eq!(canon("ij, jk -> ik"), "ij,jk->ik");
-    assert_eq!(canon("z y"), "z y -> z y");
+    assert_eq!(canon("z y"), "z y -> y z");
     assert_eq!(canon("(ab)->(ab)"), "(ab) -> ab");
     assert_eq!(canon("( h  d )b->b h d"), "(h d) b -> b h d");
     assert_eq!(canon("... row->row..."), "... row -> row ...");
