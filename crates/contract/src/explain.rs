@@ -5,7 +5,7 @@ use std::fmt;
 use tensegrity_tensor::{DType, row_major};
 
 use crate::pair::Choice;
-use crate::{Count, Plan, Program, Result, Tree};
+use crate::{Count, Plan, Program, Result, StepReport, Tree};
 
 /// What a plan does, step by step.
 #[derive(Clone, Debug)]
@@ -57,19 +57,8 @@ impl Plan {
     pub fn explain_named(&self, dtype: DType, name: impl Fn(u32) -> String) -> Result<Explanation> {
         let network = self.network();
         let names: Vec<String> = (0..network.dims.len() as u32).map(name).collect();
-        let strides_of = |term: &Vec<u32>| {
-            let shape: Vec<usize> = term
-                .iter()
-                .map(|&w| network.dims[w as usize] as usize)
-                .collect();
-            row_major(&shape)
-        };
-        let strides: Vec<_> = network.inputs.iter().map(strides_of).collect();
-        let strides: Vec<&[isize]> = strides.iter().map(|s| s.as_slice()).collect();
-        let output = strides_of(&network.output);
-        let compiled = Program::explain(network, self.pairs(), &strides, &output, dtype);
-        let (reports, without_kernels) = match compiled {
-            Ok((_, reports)) => (Some(reports), None),
+        let (reports, without_kernels) = match self.reports(dtype) {
+            Ok(reports) => (Some(reports), None),
             Err(crate::Error::Tensor(error)) => (None, Some(error.to_string())),
             Err(error) => return Err(error),
         };
@@ -99,6 +88,12 @@ impl Plan {
     /// The kernel of each step on row-major operands of the element type the
     /// element size suggests.
     pub(crate) fn explain_kernels(&self) -> Option<Vec<Choice>> {
+        let reports = self.reports(self.likely_dtype()).ok()?;
+        Some(reports.into_iter().map(|report| report.choice).collect())
+    }
+
+    /// What compiling for row-major operands says of each step.
+    fn reports(&self, dtype: DType) -> Result<Vec<StepReport>> {
         let network = self.network();
         let strides_of = |term: &Vec<u32>| {
             let dims = term.iter().map(|&w| network.dims[w as usize] as usize);
@@ -107,15 +102,8 @@ impl Plan {
         let strides: Vec<_> = network.inputs.iter().map(strides_of).collect();
         let strides: Vec<&[isize]> = strides.iter().map(|s| s.as_slice()).collect();
         let output = strides_of(&network.output);
-        let compiled = Program::explain(
-            network,
-            self.pairs(),
-            &strides,
-            &output,
-            self.likely_dtype(),
-        );
-        let (_, reports) = compiled.ok()?;
-        Some(reports.into_iter().map(|report| report.choice).collect())
+        let (_, reports) = Program::explain(network, self.pairs(), &strides, &output, dtype)?;
+        Ok(reports)
     }
 
     fn likely_dtype(&self) -> DType {
