@@ -5,9 +5,10 @@ use tensegrity_diagram::Network;
 use tensegrity_tensor::{Axes, DType, Strides, element_count, row_major};
 
 use crate::arena::Arena;
-use crate::execute::{Place, Step, StepReport};
+use crate::execute::{Place, Step, StepReport, Work};
 use crate::layout::{Consumer, arrange};
 use crate::pair::{Pair, PairSpec, Strategy, Wires};
+use crate::structured::{Application, Placed, Structure};
 use crate::{Error, Result};
 
 /// Intermediates start on a cache line.
@@ -40,27 +41,46 @@ pub(crate) fn check_path(operands: usize, path: &[(usize, usize)]) -> Result<()>
     Ok(())
 }
 
+/// What an operand of a program is.
+#[derive(Clone, Copy)]
+pub(crate) enum Leaf<'a> {
+    /// A tensor of these strides.
+    Tensor(&'a [isize]),
+    /// A structured node; it takes no memory and is not given when running.
+    Structured(&'a Structure),
+}
+
+impl Leaf<'_> {
+    /// Number of wires it has.
+    fn rank(&self) -> usize {
+        match self {
+            Leaf::Tensor(strides) => strides.len(),
+            Leaf::Structured(structure) => structure.fixed.iter().filter(|f| f.is_none()).count(),
+        }
+    }
+}
+
 pub(crate) fn check_layouts(
     network: &Network,
-    strides: &[&[isize]],
+    leaves: &[Leaf<'_>],
     output: &[isize],
 ) -> Result<()> {
-    if strides.len() != network.inputs.len() {
+    if leaves.len() != network.inputs.len() {
         return Err(Error::OperandCount {
             what: "the network".to_owned(),
             expected: network.inputs.len(),
-            found: strides.len(),
+            found: leaves.len(),
         });
     }
-    for (number, (wires, strides)) in network.inputs.iter().zip(strides).enumerate() {
-        if wires.len() != strides.len() {
+    for (number, (wires, leaf)) in network.inputs.iter().zip(leaves).enumerate() {
+        if wires.len() != leaf.rank() {
             return Err(Error::PlanShape {
                 operand: number,
                 expected: wires
                     .iter()
                     .map(|&w| network.dims[w as usize] as usize)
                     .collect(),
-                found: vec![0; strides.len()],
+                found: vec![0; leaf.rank()],
             });
         }
     }
@@ -83,6 +103,7 @@ struct Node {
 pub(crate) struct Compiler<'n> {
     network: &'n Network,
     path: &'n [(usize, usize)],
+    leaves: &'n [Leaf<'n>],
     dtype: DType,
     /// Used wherever it applies if given.
     strategy: Option<Strategy>,
@@ -98,15 +119,22 @@ impl<'n> Compiler<'n> {
     pub fn new(
         network: &'n Network,
         path: &'n [(usize, usize)],
-        strides: &[&[isize]],
+        leaves: &'n [Leaf<'n>],
         dtype: DType,
         strategy: Option<Strategy>,
     ) -> Self {
-        let mut nodes: Vec<Node> = (network.inputs.iter().zip(strides).enumerate())
-            .map(|(number, (wires, strides))| Node {
+        let mut tensors = 0..;
+        let mut nodes: Vec<Node> = (network.inputs.iter().zip(leaves).enumerate())
+            .map(|(number, (wires, leaf))| Node {
                 wires: wires.as_slice().into(),
-                strides: (*strides).into(),
-                place: Place::Operand(number),
+                strides: match leaf {
+                    Leaf::Tensor(strides) => (*strides).into(),
+                    Leaf::Structured(_) => SmallVec::from_elem(0, wires.len()),
+                },
+                place: match leaf {
+                    Leaf::Tensor(_) => Place::Operand(tensors.next().unwrap_or(0)),
+                    Leaf::Structured(_) => Place::Structure(number),
+                },
             })
             .collect();
         if nodes.is_empty() {
@@ -121,9 +149,14 @@ impl<'n> Compiler<'n> {
         for &wire in network.inputs.iter().flatten().chain(&network.output) {
             seen[wire as usize] = true;
         }
+        let is_tensor = |node: &Node| !matches!(node.place, Place::Structure(_));
+        let carrier = nodes.iter().position(is_tensor);
         for (wire, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
-            nodes[0].wires.push(wire as u32);
-            nodes[0].strides.push(0);
+            // Without a tensor, `structures` lists the wires it sums itself.
+            if let Some(carrier) = carrier {
+                nodes[carrier].wires.push(wire as u32);
+                nodes[carrier].strides.push(0);
+            }
         }
         let mut consumers = vec![usize::MAX; network.inputs.len() + path.len()];
         for (step, &(left, right)) in path.iter().enumerate() {
@@ -134,6 +167,7 @@ impl<'n> Compiler<'n> {
         Self {
             network,
             path,
+            leaves,
             dtype,
             strategy,
             nodes,
@@ -164,7 +198,41 @@ impl<'n> Compiler<'n> {
             right: None,
             target: Place::Output,
             count: self.count(result)?,
-            pair,
+            work: Work::Pair(pair),
+        })
+    }
+
+    /// The whole program of a network of structured nodes only.
+    pub fn structures(&self, output: &[isize], report: &mut dyn FnMut(StepReport)) -> Result<Step> {
+        let all: Vec<(&Structure, &[u32])> = (self.leaves.iter().zip(&self.network.inputs))
+            .filter_map(|(leaf, wires)| match leaf {
+                Leaf::Structured(structure) => Some((*structure, wires.as_slice())),
+                Leaf::Tensor(_) => None,
+            })
+            .collect();
+        // The number one, constant along every wire there is.
+        let wires: Wires = (0..self.network.dims.len() as u32).collect();
+        let one = Placed {
+            wires: &wires,
+            strides: &vec![0; wires.len()],
+        };
+        let result = Placed {
+            wires: &self.network.output,
+            strides: output,
+        };
+        let work = Application::new(&all, &one, &result, |w| self.dim(w));
+        report(StepReport {
+            left: Wires::new(),
+            right: Wires::new(),
+            result: self.network.output.as_slice().into(),
+            choice: work.choice().clone(),
+        });
+        Ok(Step {
+            left: Place::One,
+            right: None,
+            target: Place::Output,
+            count: self.count(&self.network.output)?,
+            work: Work::Entries(work),
         })
     }
 
@@ -192,23 +260,49 @@ impl<'n> Compiler<'n> {
             }
         };
         let (a, b) = (&self.nodes[left], &self.nodes[right]);
-        let spec = PairSpec::new(&a.wires, &b.wires, &result, |w| self.dim(w));
-        let all = [a.strides.as_slice(), &b.strides, &strides];
-        let forced = (self.strategy)
-            .and_then(|strategy| Pair::with_strategy(&spec, all, self.dtype, strategy));
-        let pair = forced.unwrap_or_else(|| Pair::new(&spec, all, self.dtype));
+        let structure = |node: &Node| match node.place {
+            Place::Structure(number) => match self.leaves[number] {
+                Leaf::Structured(structure) => Some(structure),
+                Leaf::Tensor(_) => None,
+            },
+            _ => None,
+        };
+        let entries = |structure: &Structure, own: &Node, tensor: &Node| {
+            let tensor = Placed {
+                wires: &tensor.wires,
+                strides: &tensor.strides,
+            };
+            let result = Placed {
+                wires: &result,
+                strides: &strides,
+            };
+            let one = [(structure, &*own.wires)];
+            Work::Entries(Application::new(&one, &tensor, &result, |w| self.dim(w)))
+        };
+        let (work, operands) = match (structure(a), structure(b)) {
+            (Some(left), _) => (entries(left, a, b), (b.place, None)),
+            (None, Some(right)) => (entries(right, b, a), (a.place, None)),
+            (None, None) => {
+                let spec = PairSpec::new(&a.wires, &b.wires, &result, |w| self.dim(w));
+                let all = [a.strides.as_slice(), &b.strides, &strides];
+                let forced = (self.strategy)
+                    .and_then(|strategy| Pair::with_strategy(&spec, all, self.dtype, strategy));
+                let pair = forced.unwrap_or_else(|| Pair::new(&spec, all, self.dtype));
+                (Work::Pair(pair), (a.place, Some(b.place)))
+            }
+        };
         report(StepReport {
             left: a.wires.clone(),
             right: b.wires.clone(),
             result: result.clone(),
-            choice: pair.choice().clone(),
+            choice: work.choice().clone(),
         });
         let step = Step {
-            left: a.place,
-            right: Some(b.place),
+            left: operands.0,
+            right: operands.1,
             target: place,
             count,
-            pair,
+            work,
         };
         for used in [left, right] {
             if let Place::Arena(offset) = self.nodes[used].place {

@@ -13,13 +13,15 @@
 //! depend on the number of threads. Cost of compiling: linear in the number of
 //! steps times the square of the wires of a step.
 
+use smallvec::SmallVec;
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{
     Axes, DType, Element, Strides, Tensor, View, ViewMut, element_count, row_major, try_with_room,
 };
 
-use crate::compile::{Compiler, check_layouts, check_path};
+use crate::compile::{Compiler, Leaf, check_layouts, check_path};
 use crate::pair::{Choice, Pair, Scratch, Strategy, Wires};
+use crate::structured::{Application, tensors_first};
 use crate::{Error, Result};
 
 /// A contraction compiled for shapes, strides and element type.
@@ -49,7 +51,32 @@ pub(crate) struct Step {
     pub target: Place,
     /// Elements written.
     pub count: usize,
-    pub pair: Pair,
+    pub work: Work,
+}
+
+/// How a step is done.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "pairs are the rule")]
+pub(crate) enum Work {
+    Pair(Pair),
+    /// The left tensor under structured nodes.
+    Entries(Application),
+}
+
+impl Work {
+    pub fn choice(&self) -> &Choice {
+        match self {
+            Work::Pair(pair) => pair.choice(),
+            Work::Entries(application) => application.choice(),
+        }
+    }
+
+    fn scratch_elements(&self) -> usize {
+        match self {
+            Work::Pair(pair) => pair.scratch_elements(),
+            Work::Entries(_) => 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +84,8 @@ pub(crate) enum Place {
     Operand(usize),
     /// The number one.
     One,
+    /// A structured node, by its number among all operands; nowhere in memory.
+    Structure(usize),
     /// Offset of an intermediate.
     Arena(usize),
     Output,
@@ -93,7 +122,20 @@ impl Program {
         output: &[isize],
         dtype: DType,
     ) -> Result<Self> {
-        Self::trace(network, path, strides, output, (dtype, None), &mut |_| {})
+        let leaves = tensors(strides);
+        Self::trace(network, path, &leaves, output, (dtype, None), &mut |_| {})
+    }
+
+    /// As [`Program::compile`], where some operands are structured nodes. They
+    /// are left out when running.
+    pub(crate) fn structured(
+        network: &Network,
+        path: &[(usize, usize)],
+        leaves: &[Leaf<'_>],
+        output: &[isize],
+        dtype: DType,
+    ) -> Result<Self> {
+        Self::trace(network, path, leaves, output, (dtype, None), &mut |_| {})
     }
 
     /// As [`Program::compile`], with every step in words.
@@ -111,7 +153,7 @@ impl Program {
         let program = Self::trace(
             network,
             path,
-            strides,
+            &tensors(strides),
             output,
             (dtype, None),
             &mut |report| {
@@ -135,24 +177,38 @@ impl Program {
         strategy: Strategy,
     ) -> Result<Self> {
         let options = (dtype, Some(strategy));
-        Self::trace(network, path, strides, output, options, &mut |_| {})
+        let leaves = tensors(strides);
+        Self::trace(network, path, &leaves, output, options, &mut |_| {})
     }
 
     fn trace(
         network: &Network,
         path: &[(usize, usize)],
-        strides: &[&[isize]],
+        leaves: &[Leaf<'_>],
         output: &[isize],
         (dtype, strategy): (DType, Option<Strategy>),
         report: &mut dyn FnMut(StepReport),
     ) -> Result<Self> {
         network.validate()?;
         check_path(network.inputs.len(), path)?;
-        check_layouts(network, strides, output)?;
-        let mut compiler = Compiler::new(network, path, strides, dtype, strategy);
-        let count = network.inputs.len();
+        check_layouts(network, leaves, output)?;
+        let structured: Vec<bool> = (leaves.iter())
+            .map(|leaf| matches!(leaf, Leaf::Structured(_)))
+            .collect();
+        let reordered;
+        let (path, alone) = match structured.contains(&true) {
+            false => (path, false),
+            true => {
+                reordered = tensors_first(&structured, path);
+                let path = reordered.as_deref();
+                (path.unwrap_or(&[]), path.is_none())
+            }
+        };
+        let mut compiler = Compiler::new(network, path, leaves, dtype, strategy);
         let mut steps = Vec::with_capacity(path.len().max(1));
-        if count < 2 {
+        if alone {
+            steps.push(compiler.structures(output, report)?);
+        } else if path.is_empty() {
             steps.push(compiler.single(output, report)?);
         }
         for number in 0..path.len() {
@@ -168,11 +224,14 @@ impl Program {
         };
         Ok(Self {
             dtype,
-            operands: (network.inputs.iter().zip(strides))
-                .map(|(wires, strides)| layout(wires, strides))
+            operands: (network.inputs.iter().zip(leaves))
+                .filter_map(|(wires, leaf)| match leaf {
+                    Leaf::Tensor(strides) => Some(layout(wires, strides)),
+                    Leaf::Structured(_) => None,
+                })
                 .collect(),
             output: layout(&network.output, output),
-            scratch: (steps.iter().map(|step| step.pair.scratch_elements()))
+            scratch: (steps.iter().map(|step| step.work.scratch_elements()))
                 .max()
                 .unwrap_or(0),
             arena: compiler.arena.high,
@@ -348,15 +407,21 @@ impl Program {
             // SAFETY: offsets lie inside the arena.
             Place::Arena(offset) => unsafe { base.add(offset).cast_const() },
             Place::Output => output.cast_const(),
+            Place::Structure(_) => unreachable!("a structured node is no side of a step"),
         };
         for step in &self.steps {
             let target = place(step.target).cast_mut();
             // SAFETY: the caller's for operands and output; intermediates that
             // are live at one time do not overlap.
             unsafe {
-                match step.right {
-                    None => step.pair.run_unary(place(step.left), target),
-                    Some(right) => step.pair.run(place(step.left), place(right), target),
+                match (&step.work, step.right) {
+                    (Work::Pair(pair), None) => pair.run_unary(place(step.left), target),
+                    (Work::Pair(pair), Some(right)) => {
+                        pair.run(place(step.left), place(right), target);
+                    }
+                    (Work::Entries(application), _) => {
+                        application.run(place(step.left), target);
+                    }
                 }
             }
             if matches!(step.target, Place::Arena(_)) {
@@ -365,6 +430,13 @@ impl Program {
         }
         Ok(())
     }
+}
+
+fn tensors<'a>(strides: &[&'a [isize]]) -> SmallVec<[Leaf<'a>; 8]> {
+    strides
+        .iter()
+        .map(|strides| Leaf::Tensor(strides))
+        .collect()
 }
 
 fn bytes_of<T>(count: usize) -> u64 {

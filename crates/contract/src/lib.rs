@@ -53,6 +53,7 @@ mod plan;
 mod planner;
 pub mod promote;
 mod run;
+mod structured;
 mod tree;
 
 pub use cost::{Cost, Count, Objective, WRITE_FACTOR, step_seconds};

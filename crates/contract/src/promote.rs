@@ -92,6 +92,14 @@ impl<'a> ArrayView<'a> {
         with_view!(self, view => retype(view))
     }
 
+    /// The part at `index` of `axis`, one axis less.
+    ///
+    /// # Errors
+    /// As `View::indexed`.
+    pub(crate) fn indexed(&self, axis: usize, index: usize) -> tensegrity_tensor::Result<Self> {
+        Ok(with_view!(self, view => view.indexed(axis, index)?.into()))
+    }
+
     /// A row-major copy as `T`. Real numbers become complex ones with
     /// imaginary part zero; an imaginary part is dropped, a fraction cut off,
     /// as `numpy.ndarray.astype` does.

@@ -5,8 +5,9 @@
 //!
 //! Guarantees: a spider, identity, cup, cap or permutation lowers to wires
 //! only; every other generator lowers to operands no larger than its defining
-//! data. Those with few entries can be listed as [`Terms`]. Not guaranteed: that
-//! an executor does so; today's makes every such operand dense when it runs.
+//! data. Those with few entries can be listed as [`Terms`], or visited without
+//! storing anything ([`Generator::for_each_run`]), which is how they are run:
+//! [`Generator::dense`] is for small checks.
 
 use std::sync::Arc;
 
@@ -257,7 +258,7 @@ impl Generator {
 
     /// The dense tensor over [`Generator::dims`] in compute type `dtype`.
     ///
-    /// Meant for small checks and for operands an executor wants densely.
+    /// Meant for small checks: running a diagram never asks for it.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::InvalidGenerator`] if the parameters are
@@ -269,12 +270,7 @@ impl Generator {
         guard(self.kind(), &dims)?;
         let terms = match self {
             Generator::Kronecker(factors) => return kronecker(factors, dtype),
-            Generator::Triangular {
-                rows,
-                columns,
-                offset,
-                upper,
-            } => triangular_terms(*rows, *columns, *offset, *upper),
+            Generator::Triangular { .. } => self.entries(),
             Generator::Scalar(c) => Terms {
                 legs: 0,
                 indices: Vec::new(),
@@ -317,19 +313,9 @@ impl Generator {
     pub fn terms(&self) -> Option<Terms> {
         self.validate().ok()?;
         match self {
-            Generator::OneHot { index, .. } => Some(Terms {
-                legs: 1,
-                indices: vec![*index],
-                values: vec![c128::new(1.0, 0.0)],
-            }),
-            Generator::LeviCivita { n } => Some(levi_civita_terms(*n as usize)),
-            Generator::Symplectic { dim } => Some(Terms {
-                legs: 2,
-                indices: (0..*dim).flat_map(|i| [i, i ^ 1]).collect(),
-                values: (0..*dim)
-                    .map(|i| c128::new(if i % 2 == 0 { 1.0 } else { -1.0 }, 0.0))
-                    .collect(),
-            }),
+            Generator::OneHot { .. }
+            | Generator::LeviCivita { .. }
+            | Generator::Symplectic { .. } => Some(self.entries()),
             Generator::Diagonal(vector) => Some(Terms {
                 legs: 2,
                 indices: (0..vector.len() as u64).flat_map(|i| [i, i]).collect(),
@@ -337,6 +323,27 @@ impl Generator {
             }),
             _ => None,
         }
+    }
+
+    /// The entries of a valid generator that has runs, in row-major order.
+    fn entries(&self) -> Terms {
+        let legs = self.dims().len();
+        let mut terms = Terms {
+            legs,
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        let last = legs.saturating_sub(1);
+        self.for_each_run(&vec![None; legs], last, &mut |run| {
+            for step in 0..run.length {
+                terms.indices.extend(run.index);
+                if let Some(index) = terms.indices.last_mut() {
+                    *index += step;
+                }
+                terms.values.push(c128::new(f64::from(run.sign), 0.0));
+            }
+        });
+        terms
     }
 
     /// What remains of the generator once it is wires and small operands.
@@ -403,9 +410,9 @@ impl Generator {
 /// # Errors
 /// [`Error::InvalidGenerator`] for n above [`MAX_LEVI_CIVITA`].
 pub fn levi_civita_pair(n: u32) -> Result<Vec<(Vec<usize>, i8)>> {
-    Generator::LeviCivita { n }.validate()?;
-    let terms = levi_civita_terms(n as usize);
-    Ok(terms
+    let epsilon = Generator::LeviCivita { n };
+    epsilon.validate()?;
+    Ok((epsilon.entries())
         .iter()
         .map(|(index, sign)| {
             let order = index.iter().map(|&i| i as usize).collect();
@@ -445,35 +452,6 @@ fn axis(array: &Array, axis: usize) -> u64 {
     array.shape().get(axis).map_or(0, |&n| n as u64)
 }
 
-/// All permutations of 0..n in lexicographic order with their signs.
-fn levi_civita_terms(n: usize) -> Terms {
-    let mut terms = Terms {
-        legs: n,
-        indices: Vec::new(),
-        values: Vec::new(),
-    };
-    let mut order: Vec<u64> = (0..n as u64).collect();
-    let mut sign = 1.0;
-    loop {
-        terms.indices.extend(&order);
-        terms.values.push(c128::new(sign, 0.0));
-        // Next permutation: swap the pivot with its successor, reverse the
-        // tail. Each transposition changes the sign.
-        let Some(pivot) = (1..n).rev().find(|&k| order[k - 1] < order[k]) else {
-            return terms;
-        };
-        let next = (pivot..n)
-            .rev()
-            .find(|&k| order[k] > order[pivot - 1])
-            .expect("the pivot has a successor");
-        order.swap(pivot - 1, next);
-        order[pivot..].reverse();
-        if (1 + (n - pivot) / 2) % 2 == 1 {
-            sign = -sign;
-        }
-    }
-}
-
 fn delta_terms(dim: u64, legs: usize) -> Terms {
     Terms {
         legs,
@@ -481,23 +459,6 @@ fn delta_terms(dim: u64, legs: usize) -> Terms {
             .flat_map(|i| std::iter::repeat_n(i, legs))
             .collect(),
         values: vec![c128::new(1.0, 0.0); dim as usize],
-    }
-}
-
-fn triangular_terms(rows: u64, columns: u64, offset: i64, upper: bool) -> Terms {
-    let mut indices = Vec::new();
-    for row in 0..rows {
-        for column in 0..columns {
-            let beyond = i128::from(column) - i128::from(row) - i128::from(offset);
-            if (upper && beyond >= 0) || (!upper && beyond <= 0) {
-                indices.extend([row, column]);
-            }
-        }
-    }
-    Terms {
-        legs: 2,
-        values: vec![c128::new(1.0, 0.0); indices.len() / 2],
-        indices,
     }
 }
 

@@ -19,6 +19,7 @@ mod category;
 mod diagram;
 mod display;
 pub mod draw;
+mod entries;
 mod error;
 mod expression;
 mod fingerprint;
@@ -34,6 +35,7 @@ mod wire;
 
 pub use canonical::Canonical;
 pub use diagram::Diagram;
+pub use entries::Run;
 pub use error::{Error, Result};
 pub use expression::{
     Bound, Caret, Expression, ExpressionOptions, OperandBinding, check_expression,

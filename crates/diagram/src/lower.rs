@@ -24,7 +24,7 @@ pub enum Source {
     Slot(SlotId),
     /// A tensor that is part of the diagram.
     Const(Arc<Array>),
-    /// A small structured tensor; see [`Generator::dense`] and [`Generator::terms`].
+    /// A structured tensor, run through its entries; see [`Generator::for_each_run`].
     Generated(Generator),
     /// A tensor computed on demand.
     Lazy(Arc<dyn NodeOp>),

@@ -43,6 +43,9 @@ pub trait Element:
     /// Product (wrapping for integers).
     #[must_use]
     fn mul(self, other: Self) -> Self;
+    /// Additive inverse (wrapping for integers).
+    #[must_use]
+    fn neg(self) -> Self;
     /// Wraps a tensor of this type in the enum over all of them.
     fn into_array(tensor: Tensor<Self>) -> crate::Array;
     /// The tensor inside `array` if it is of this type.
@@ -94,7 +97,7 @@ pub trait Real: Scalar<Real = Self> + PartialOrd {
 }
 
 macro_rules! element {
-    ($type:ty, $dtype:ident, $variant:ident, $zero:expr, $one:expr, $add:expr, $mul:expr) => {
+    ($type:ty, $dtype:ident, $variant:ident, $zero:expr, $one:expr, $add:expr, $mul:expr, $neg:expr) => {
         impl Element for $type {
             const DTYPE: DType = DType::$dtype;
             const ZERO: Self = $zero;
@@ -106,6 +109,10 @@ macro_rules! element {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 $mul(self, other)
+            }
+            #[inline(always)]
+            fn neg(self) -> Self {
+                $neg(self)
             }
             fn into_array(tensor: Tensor<Self>) -> crate::Array {
                 crate::Array::$variant(tensor)
@@ -120,8 +127,26 @@ macro_rules! element {
     };
 }
 
-element!(f32, F32, F32, 0.0, 1.0, |a, b| a + b, |a, b| a * b);
-element!(f64, F64, F64, 0.0, 1.0, |a, b| a + b, |a, b| a * b);
+element!(
+    f32,
+    F32,
+    F32,
+    0.0,
+    1.0,
+    |a, b| a + b,
+    |a, b| a * b,
+    |a: Self| -a
+);
+element!(
+    f64,
+    F64,
+    F64,
+    0.0,
+    1.0,
+    |a, b| a + b,
+    |a, b| a * b,
+    |a: Self| -a
+);
 element!(
     c64,
     C64,
@@ -129,7 +154,8 @@ element!(
     Complex { re: 0.0, im: 0.0 },
     Complex { re: 1.0, im: 0.0 },
     |a: c64, b: c64| a + b,
-    |a: c64, b: c64| a * b
+    |a: c64, b: c64| a * b,
+    |a: c64| -a
 );
 element!(
     c128,
@@ -138,9 +164,19 @@ element!(
     Complex { re: 0.0, im: 0.0 },
     Complex { re: 1.0, im: 0.0 },
     |a: c128, b: c128| a + b,
-    |a: c128, b: c128| a * b
+    |a: c128, b: c128| a * b,
+    |a: c128| -a
 );
-element!(i64, I64, I64, 0, 1, i64::wrapping_add, i64::wrapping_mul);
+element!(
+    i64,
+    I64,
+    I64,
+    0,
+    1,
+    i64::wrapping_add,
+    i64::wrapping_mul,
+    i64::wrapping_neg
+);
 
 macro_rules! real {
     ($type:ty) => {

@@ -120,7 +120,7 @@ impl Body {
     pub fn forced(problem: &Problem, machine: Machine, strategy: Strategy) -> Option<(Self, f64)> {
         let (kept, summed) = (problem.kept(), problem.summed());
         Some(match strategy {
-            Strategy::Fill | Strategy::Copy => return None,
+            Strategy::Fill | Strategy::Copy | Strategy::Structured => return None,
             Strategy::Direct => (
                 Body::Direct(Direct::new(kept, summed)),
                 machine.direct(problem),

@@ -34,6 +34,8 @@ pub enum Strategy {
     Transpose,
     /// Matrix kernel that gathers through the strides.
     Packed,
+    /// A structured node through its entries; chosen for no pair of tensors.
+    Structured,
 }
 
 impl Strategy {
@@ -61,6 +63,7 @@ impl Strategy {
             Strategy::Gemm => "gemm",
             Strategy::Transpose => "transpose + gemm",
             Strategy::Packed => "packed gemm",
+            Strategy::Structured => "entries",
         }
     }
 }
@@ -90,7 +93,10 @@ impl fmt::Display for Choice {
     /// `packed gemm, 4 × (11520 × 256 × 140)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.strategy.name())?;
-        if matches!(self.strategy, Strategy::Fill | Strategy::Copy) {
+        if matches!(
+            self.strategy,
+            Strategy::Fill | Strategy::Copy | Strategy::Structured
+        ) {
             return Ok(());
         }
         f.write_str(", ")?;
