@@ -12,12 +12,15 @@ use tensegrity::{Array, DType};
 use crate::arguments::Contract;
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, say, shape_text};
+use crate::progress::Progress;
 use crate::subject;
 
 /// Reads the operands, contracts them and writes the result.
 pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
     let inputs: Vec<&std::path::Path> = arguments.files.iter().map(AsRef::as_ref).collect();
     output::check(&arguments.output, &inputs)?;
+    let progress = Progress::new();
+    progress.wait("reading");
     let loaded: Vec<file::Loaded> = inputs
         .iter()
         .map(|path| read(path))
@@ -28,6 +31,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         .map(|one| ArrayView::from(&one.array))
         .collect();
     let clock = Instant::now();
+    progress.wait("planning");
     let given = &arguments.given;
     if arguments.log && (given.broadcast || !given.sizes.is_empty()) {
         let message = "--log goes with neither --sizes nor --broadcast";
@@ -47,11 +51,14 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         };
         let result = parsed
             .plan(&shapes, &options)
-            .and_then(|plan| plan.run(&views))
+            .and_then(|plan| {
+                plan.run_with_progress(&views, &mut |part| progress.tell("contracting", part))
+            })
             .map_err(subject::contract_failure)?;
         (result, None)
     };
     let seconds = clock.elapsed().as_secs_f64();
+    progress.wait("writing");
     let dtype = if arguments.log {
         result.dtype()
     } else {
@@ -65,6 +72,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
     };
     file::write_all(&arguments.output, &[named])
         .map_err(|error| Failure::Input(format!("output {error}")))?;
+    drop(progress);
     if json {
         let object = json!({
             "shape": result.shape(),

@@ -8,15 +8,20 @@ use tensegrity::{Array, DType, with_tensor};
 use crate::arguments::Expand;
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, bytes_text, say, shape_text};
+use crate::progress::Progress;
 use crate::subject;
 
 /// Turns a `.tsg` file back into an array or a picture.
 pub fn run(arguments: &Expand, json: bool) -> Outcome<()> {
     output::check(&arguments.output, &[&arguments.file])?;
+    let progress = Progress::new();
+    progress.wait("reading");
     let representation = Representation::read(&arguments.file)
         .map_err(|error| subject::fit_failure(error).at(&arguments.file))?;
+    progress.wait("expanding");
     let array = representation.expand().map_err(subject::fit_failure)?;
     let (array, dtype) = as_written(&arguments.output, array, representation.dtype());
+    progress.wait("writing");
     let named = NamedArray {
         name: "array".into(),
         array: &array,
@@ -24,6 +29,7 @@ pub fn run(arguments: &Expand, json: bool) -> Outcome<()> {
     };
     file::write_all(&arguments.output, &[named])
         .map_err(|error| Failure::Input(format!("output {error}")))?;
+    drop(progress);
     let written = std::fs::metadata(&arguments.output).map_or(0, |metadata| metadata.len());
     if json {
         let object = json!({

@@ -7,17 +7,22 @@ use crate::arguments::Explain;
 use crate::failure::Outcome;
 use crate::output::say;
 use crate::plan::summary;
+use crate::progress::Progress;
 use crate::subject::{self, Subject, contract_failure};
 
 /// Prints every step of a plan: what meets, how large, how computed.
 pub fn run(arguments: &Explain, json: bool) -> Outcome<()> {
     let options = subject::plan_options(&arguments.planning);
+    let progress = Progress::new();
+    progress.wait("planning");
     let subject = Subject::new(
         &arguments.what,
         arguments.shapes.as_deref(),
         &arguments.given,
         &options,
     )?;
+
+    drop(progress);
     let names = &subject.wires;
     let explanation = subject
         .plan

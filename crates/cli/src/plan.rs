@@ -6,6 +6,7 @@ use tensegrity::contract::ssa_to_linear;
 use crate::arguments::Plan;
 use crate::failure::Outcome;
 use crate::output::{self, bytes_text, say};
+use crate::progress::Progress;
 use crate::subject::{self, Subject};
 
 /// Plans a contraction and prints its cost; `-o` keeps it as JSON.
@@ -14,12 +15,16 @@ pub fn run(arguments: &Plan, json: bool) -> Outcome<()> {
         output::check(path, &[])?;
     }
     let options = subject::plan_options(&arguments.planning);
+    let progress = Progress::new();
+    progress.wait("planning");
     let subject = Subject::new(
         &arguments.expression,
         arguments.shapes.as_deref(),
         &arguments.given,
         &options,
     )?;
+
+    drop(progress);
     if let Some(path) = &arguments.output {
         let text = match &subject.einsum {
             Some(planned) => planned.to_json(),

@@ -19,9 +19,7 @@ impl Progress {
         let bar = ProgressBar::new(STEPS);
         if std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-            let style = "{elapsed_precise} {bar:30} {percent:>3}% {eta:>4} left  {wide_msg}";
-            let style = ProgressStyle::with_template(style).expect("the template is legal");
-            bar.set_style(style.progress_chars("━╸ "));
+            bar.set_style(measured());
             bar.enable_steady_tick(Duration::from_millis(250));
         } else {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -29,11 +27,25 @@ impl Progress {
         Self { bar }
     }
 
+    /// Says what is being done where nobody knows how long it takes.
+    pub fn wait(&self, what: &str) {
+        let style = ProgressStyle::with_template("{elapsed_precise} {spinner} {wide_msg}");
+        self.bar.set_style(style.expect("the template is legal"));
+        self.bar.set_message(what.to_owned());
+    }
+
     /// Says what is being done and how much is done, 0 to 1.
     pub fn tell(&self, what: &str, part: f64) {
+        self.bar.set_style(measured());
         self.bar.set_position((part * STEPS as f64) as u64);
         self.bar.set_message(what.to_owned());
     }
+}
+
+fn measured() -> ProgressStyle {
+    let style = "{elapsed_precise} {bar:30} {percent:>3}% {eta:>4} left  {wide_msg}";
+    let style = ProgressStyle::with_template(style).expect("the template is legal");
+    style.progress_chars("━╸ ")
 }
 
 impl Drop for Progress {

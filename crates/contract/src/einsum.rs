@@ -217,6 +217,25 @@ impl EinsumPlan {
         })
     }
 
+    /// As [`EinsumPlan::run`], telling after each step which part of the time
+    /// it is expected to take is behind, from 0 to 1.
+    ///
+    /// # Errors
+    /// As [`EinsumPlan::run`].
+    pub fn run_with_progress<'a>(
+        &self,
+        operands: &[impl Into<ArrayView<'a>> + Clone],
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Array> {
+        let views: Views<'a> = operands.iter().cloned().map(Into::into).collect();
+        let dtype = compute_dtype(result_dtype(views.iter().map(ArrayView::dtype)));
+        with_element!(dtype, T => {
+            let operands = Typed::<T>::new(&views);
+            let compiled = self.compile(&operands.views, None, T::DTYPE)?;
+            compiled.run_with_progress(&operands.views, progress).map(Array::from)
+        })
+    }
+
     /// Runs on views of one type.
     ///
     /// # Errors
@@ -297,6 +316,22 @@ impl Compiled {
                 self.program
                     .run_raw(|number| operands[number].as_ptr(), output)
             }
+        })?;
+        self.merge(result)
+    }
+
+    fn run_with_progress<T: Element>(
+        &self,
+        operands: &[View<'_, T>],
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Tensor<T>> {
+        let shares = self.program.shares();
+        progress(0.0);
+        let result = self.program.allocate(|output| {
+            let operand = |number: usize| operands[number].as_ptr();
+            let done = |steps: usize| progress(shares[steps]);
+            // SAFETY: as in `run`.
+            unsafe { self.program.run_steps(operand, output, |_, _| {}, done) }
         })?;
         self.merge(result)
     }

@@ -291,6 +291,21 @@ impl Program {
         })
     }
 
+    /// The part of the predicted time that is behind after each number of steps.
+    pub(crate) fn shares(&self) -> Vec<f64> {
+        let seconds = self.steps.iter().map(|step| step.work.choice().seconds);
+        let mut sum = 0.0;
+        let mut shares = vec![0.0];
+        shares.extend(seconds.map(|s| {
+            sum += s;
+            sum
+        }));
+        shares
+            .iter()
+            .map(|share| share / sum.max(f64::MIN_POSITIVE))
+            .collect()
+    }
+
     /// A new row-major tensor written by `write`.
     pub(crate) fn allocate<T: Element>(
         &self,
@@ -377,11 +392,11 @@ impl Program {
         output: *mut T,
     ) -> Result<()> {
         // SAFETY: the caller's.
-        unsafe { self.run_steps(operand, output, |_, _| {}) }
+        unsafe { self.run_steps(operand, output, |_, _| {}, |_| {}) }
     }
 
     /// As [`Program::run_raw`]; `after` sees the dense elements of every
-    /// intermediate once it is written.
+    /// intermediate once it is written, `done` the number of steps behind.
     ///
     /// # Safety
     /// As [`Program::run_raw`].
@@ -390,6 +405,7 @@ impl Program {
         operand: impl Fn(usize) -> *const T,
         output: *mut T,
         mut after: impl FnMut(*mut T, usize),
+        mut done: impl FnMut(usize),
     ) -> Result<()> {
         debug_assert_eq!(T::DTYPE, self.dtype);
         let arena = match self.arena {
@@ -409,7 +425,7 @@ impl Program {
             Place::Output => output.cast_const(),
             Place::Structure(_) => unreachable!("a structured node is no side of a step"),
         };
-        for step in &self.steps {
+        for (number, step) in self.steps.iter().enumerate() {
             let target = place(step.target).cast_mut();
             // SAFETY: the caller's for operands and output; intermediates that
             // are live at one time do not overlap.
@@ -427,6 +443,7 @@ impl Program {
             if matches!(step.target, Place::Arena(_)) {
                 after(target, step.count);
             }
+            done(number + 1);
         }
         Ok(())
     }

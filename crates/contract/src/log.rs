@@ -94,6 +94,7 @@ fn typed<T: Scalar>(
                 |elements, count| {
                     exponent += strip(std::slice::from_raw_parts_mut(elements, count));
                 },
+                |_| {},
             )
         }
     })?;

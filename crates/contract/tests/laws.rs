@@ -228,6 +228,20 @@ fn diagrams_run_as_their_definition() {
 }
 
 #[test]
+fn progress_grows_from_nothing_to_all() {
+    let operands = [[4, 60], [60, 30], [30, 5]].map(|shape| random::<f64>(3, &shape));
+    let shapes: Vec<&[usize]> = operands.iter().map(Tensor::shape).collect();
+    let plan = Einsum::parse("ab,bc,cd->ad").unwrap();
+    let plan = plan.plan(&shapes, &PlanOptions::default()).unwrap();
+    let views: Vec<ArrayView<'_>> = operands.iter().map(ArrayView::from).collect();
+    let mut told = Vec::new();
+    let found = plan.run_with_progress(&views, &mut |part| told.push(part));
+    assert_eq!(found.unwrap(), plan.run(&views).unwrap());
+    assert_eq!((told.len(), told[0], told[2]), (3, 0.0, 1.0));
+    assert!(told[0] < told[1] && told[1] < told[2]);
+}
+
+#[test]
 fn plans_outlive_their_expression() {
     let shapes: [&[usize]; 3] = [&[2, 3], &[3, 4], &[4, 2]];
     let bound = Expression::parse("ij,jk,ki->")
