@@ -162,10 +162,14 @@ pub struct Given {
 /// `tensegrity contract`.
 #[derive(Debug, Args)]
 pub struct Contract {
-    /// An einsum expression, for example "ij,jk->ik".
+    /// An einsum expression, for example "ij,jk->ik"; or a file: a plan that
+    /// `plan` wrote, or a JSON network.
     pub expression: String,
     /// One file for each operand, in order.
     pub files: Vec<PathBuf>,
+    /// A file all of whose arrays are operands, in its order, after FILES.
+    #[arg(long, value_name = "ARRAYS.npz")]
+    pub data: Vec<PathBuf>,
     /// Where to write the result.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,

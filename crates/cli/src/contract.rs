@@ -1,10 +1,11 @@
 //! `tensegrity contract`.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use tensegrity::contract::promote::{ArrayView, compute_dtype, result_dtype};
-use tensegrity::contract::{PlanOptions, contract_log_with};
+use tensegrity::contract::{PlanOptions, contract_log_with, run_plan};
 use tensegrity::file::{self, NamedArray, ReadOptions};
 use tensegrity::fit::read_array;
 use tensegrity::{Array, DType};
@@ -13,18 +14,34 @@ use crate::arguments::Contract;
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, say, shape_text};
 use crate::progress::Progress;
-use crate::subject;
+use crate::subject::{self, Subject};
 
 /// Reads the operands, contracts them and writes the result.
 pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
-    let inputs: Vec<&std::path::Path> = arguments.files.iter().map(AsRef::as_ref).collect();
+    let what = Path::new(&arguments.expression);
+    let is_file = what.is_file();
+    if !is_file
+        && what
+            .extension()
+            .is_some_and(|extension| extension == "json")
+    {
+        let message = format!("{}: there is no such file", arguments.expression);
+        return Err(Failure::Input(message));
+    }
+    let inputs: Vec<&Path> = (arguments.files.iter().chain(&arguments.data))
+        .map(AsRef::as_ref)
+        .chain(is_file.then_some(what))
+        .collect();
     output::check(&arguments.output, &inputs)?;
     let progress = Progress::new();
     progress.wait("reading");
-    let loaded: Vec<file::Loaded> = inputs
-        .iter()
+    let mut loaded: Vec<file::Loaded> = (arguments.files.iter())
         .map(|path| read(path))
         .collect::<Outcome<_>>()?;
+    for path in &arguments.data {
+        let arrays = file::read_with(path, &EXACT);
+        loaded.extend(arrays.map_err(|error| Failure::Input(error.to_string()))?);
+    }
     let options = subject::plan_options(&arguments.planning);
     let views: Vec<ArrayView<'_>> = loaded
         .iter()
@@ -37,7 +54,11 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         let message = "--log goes with neither --sizes nor --broadcast";
         return Err(Failure::Input(message.into()));
     }
-    let (result, log10_scale) = if arguments.log {
+    let mut tell = |part: f64| progress.tell("contracting", part);
+    let (result, log10_scale) = if is_file {
+        let result = saved(arguments, &views, &options, &mut tell)?;
+        (result, None)
+    } else if arguments.log {
         let scaled = contract_log_with(&arguments.expression, &views, &options)
             .map_err(subject::contract_failure)?;
         (scaled.mantissa, Some(scaled.log10_scale))
@@ -51,9 +72,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         };
         let result = parsed
             .plan(&shapes, &options)
-            .and_then(|plan| {
-                plan.run_with_progress(&views, &mut |part| progress.tell("contracting", part))
-            })
+            .and_then(|plan| plan.run_with_progress(&views, &mut tell))
             .map_err(subject::contract_failure)?;
         (result, None)
     };
@@ -95,13 +114,51 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
     Ok(())
 }
 
-/// Integers stay exact, as NumPy's do.
-fn read(path: &std::path::Path) -> Outcome<file::Loaded> {
-    let options = ReadOptions {
-        exact_integers: true,
-        ..ReadOptions::default()
+/// Runs a saved plan or a JSON network.
+fn saved(
+    arguments: &Contract,
+    views: &[ArrayView<'_>],
+    options: &PlanOptions,
+    tell: &mut dyn FnMut(f64),
+) -> Outcome<Array> {
+    let refused = |flag: &str| {
+        let file = &arguments.expression;
+        let message = format!("{flag} goes with an expression, and {file} is a file");
+        Err(Failure::Input(message))
     };
-    read_array(path, None, &options).map_err(|error| subject::fit_failure(error).at(path))
+    if arguments.log {
+        return refused("--log");
+    }
+    if arguments.given.broadcast || !arguments.given.sizes.is_empty() {
+        return refused("--sizes and --broadcast");
+    }
+    let path = Path::new(&arguments.expression);
+    let subject = Subject::of_file(path, options)?;
+    if subject.diagram.is_some() {
+        let name = path.display();
+        let message =
+            format!("{name} is a representation, not a network; `expand` gives its array");
+        return Err(Failure::Input(message));
+    }
+    let shapes: Vec<&[usize]> = views.iter().map(ArrayView::shape).collect();
+    let limit = options.memory_limit;
+    let result = match &subject.einsum {
+        Some(planned) => (planned.plan().check_memory(limit))
+            .and_then(|()| planned.run_with_progress(views, tell)),
+        None => (subject.plan.check_shapes(&shapes))
+            .and_then(|()| run_plan(&subject.plan, views, limit)),
+    };
+    result.map_err(|error| subject::contract_failure(error).at(path))
+}
+
+/// Integers stay exact, as NumPy's do.
+const EXACT: ReadOptions = ReadOptions {
+    exact_integers: true,
+    max_bytes: None,
+};
+
+fn read(path: &Path) -> Outcome<file::Loaded> {
+    read_array(path, None, &EXACT).map_err(|error| subject::fit_failure(error).at(path))
 }
 
 /// Integers too long for the type of the result keep their low bits, as NumPy's do.

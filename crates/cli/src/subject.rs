@@ -66,7 +66,8 @@ impl Subject {
         }
     }
 
-    fn of_file(path: &Path, options: &PlanOptions) -> Outcome<Self> {
+    /// A saved plan, a JSON network or the network of a `.tsg` file.
+    pub fn of_file(path: &Path, options: &PlanOptions) -> Outcome<Self> {
         let name = path.display();
         let unreadable = |error: String| Failure::Input(format!("{name}: {error}"));
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;

@@ -34,6 +34,46 @@ fn contract_multiplies_files() {
 }
 
 #[test]
+fn saved_plans_and_networks_run_on_files() {
+    let tool = Tool::new();
+    let (a, b) = matrices(&tool);
+    tool.run("contract ij,jk->ik a.npy b.npy -o wanted.npy")
+        .ok();
+    let wanted = tool.read("wanted.npy");
+    tool.run("plan ij,jk->ik --shapes 3x4,4x5 -o plan.json")
+        .ok();
+    tool.run("contract plan.json a.npy b.npy -o c.npy").ok();
+    assert_eq!(tool.read("c.npy"), wanted);
+    // A network without values, the operands in one file.
+    let network = r#"{"inputs": [["i", "j"], ["j", "k"]], "output": ["i", "k"],
+        "size_dict": {"i": 3, "j": 4, "k": 5}}"#;
+    std::fs::write(tool.path("net.json"), network).unwrap();
+    let arrays = [("first", a.into()), ("second", b.into())];
+    let named = arrays.each_ref().map(|(name, array)| file::NamedArray {
+        name: (*name).into(),
+        array,
+        dtype: None,
+    });
+    file::write_all(tool.path("arrays.npz"), &named).unwrap();
+    tool.run("contract net.json --data arrays.npz -o d.npy")
+        .ok();
+    assert_eq!(tool.read("d.npy"), wanted);
+    for (line, words) in [
+        ("contract plan.json a.npy -o e.npy", "2"),
+        ("contract plan.json b.npy a.npy -o e.npy", "shape"),
+        ("contract plan.json a.npy b.npy --log -o e.npy", "--log"),
+        ("contract none.json a.npy -o e.npy", "no such file"),
+        ("contract net.json --data none.npz -o e.npy", "none.npz"),
+    ] {
+        let run = tool.run(line);
+        let said = run.fails(2);
+        assert!(said.contains(words), "{line}: {said}");
+    }
+    tool.run("contract net.json --data arrays.npz -o f.npy --memory-limit 8")
+        .fails(3);
+}
+
+#[test]
 fn integers_stay_integers() {
     let tool = Tool::new();
     let big = Tensor::from_vec(vec![(1i64 << 53) + 1, 1], &[2]).unwrap();
