@@ -83,6 +83,24 @@ pub enum Error {
         /// Shape of the matrix.
         shape: Vec<usize>,
     },
+    /// A map returned NaN or an infinity.
+    #[error(
+        "{what}: the map returned NaN or an infinity in step {step}; check it on small vectors"
+    )]
+    BadMap {
+        /// The operation.
+        what: &'static str,
+        /// The step, counted from zero.
+        step: usize,
+    },
+    /// An iteration used up its steps.
+    #[error("{what}: not done after {steps} applications of the map; allow more or a larger space")]
+    NotConverged {
+        /// The operation.
+        what: &'static str,
+        /// Applications of the map.
+        steps: usize,
+    },
     /// An option is out of its range.
     #[error("{what}: {option} is {value}; {wanted}")]
     BadOption {

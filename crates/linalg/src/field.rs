@@ -4,10 +4,11 @@ use tensegrity_tensor::{Scalar, Tensor, c64, c128};
 
 pub(crate) use crate::batch::Batch;
 use crate::inverse_root::Request;
+use crate::iterative::{Eigenpairs, ExpTimes, Iterate, Map, Stop, SvdMaps, Wanted};
 use crate::operand::{Operand, Target};
 use crate::{
-    Eigh, InverseRoot, LeastSquares, LeftVectors, Lq, Polar, PolarMethod, Qr, Result, Rq, Svd,
-    SvdMethod, Triangle, TruncatedSvd, Truncation,
+    Cur, Eigh, Interpolative, InverseRoot, LeastSquares, LeftVectors, Lq, Lu, Polar, PolarMethod,
+    Qr, Result, Rq, Svd, SvdMethod, Triangle, TruncatedSvd, Truncation,
 };
 
 /// A field linear algebra is compiled for: `f32`, `f64`, [`c64`] or [`c128`].
@@ -80,6 +81,31 @@ pub(crate) mod hooks {
         polar(a: Operand<'_, Self>) -> Result<Polar<Self>> => crate::least_squares::polar_factors;
         truncated_svd(a: Operand<'_, Self>, truncation: &Truncation, method: SvdMethod)
             -> Result<TruncatedSvd<Self>> => crate::truncated::decompose;
+        lu(a: Operand<'_, Self>) -> Result<Lu<Self>> => crate::lu::exchanged;
+        interpolative(a: Operand<'_, Self>, truncation: &Truncation)
+            -> Result<Interpolative<Self>> => crate::interpolative::by_columns;
+        cur(a: Operand<'_, Self>, truncation: &Truncation) -> Result<Cur<Self>>
+            => crate::interpolative::both_sides;
+        cg(map: &mut Map<'_, Self>, b: &[Self], preconditioner: Option<&mut Map<'_, Self>>, stop: &Stop)
+            -> Result<Iterate<Self>> => crate::iterative::conjugate_gradients;
+        minres(map: &mut Map<'_, Self>, b: &[Self], stop: &Stop) -> Result<Iterate<Self>>
+            => crate::iterative::minimum_residual;
+        gmres(map: &mut Map<'_, Self>, b: &[Self], restart: usize, stop: &Stop)
+            -> Result<Iterate<Self>> => crate::iterative::restarted;
+        eigsh(map: &mut Map<'_, Self>, n: usize, k: usize, wanted: Wanted, stop: &Stop)
+            -> Result<Eigenpairs<Self>> => crate::iterative::thick_restart;
+        lobpcg(
+            map: &mut Map<'_, Self>,
+            start: &Tensor<Self>,
+            preconditioner: Option<&mut Map<'_, Self>>,
+            wanted: Wanted,
+            stop: &Stop
+        ) -> Result<Eigenpairs<Self>> => crate::iterative::block;
+        svds(maps: &mut SvdMaps<'_, '_, Self>, k: usize, stop: &Stop) -> Result<Svd<Self>>
+            => crate::iterative::leading;
+        expm(a: Operand<'_, Self>) -> Result<Tensor<Self>> => crate::iterative::dense_exponential;
+        expm_times(map: &mut Map<'_, Self>, v: &[Self], t: Self, space: usize, stop: &Stop)
+            -> Result<ExpTimes<Self>> => crate::iterative::exponential_times;
         left_vectors(a: Operand<'_, Self>, truncation: &Truncation, method: SvdMethod)
             -> Result<LeftVectors<Self>> => crate::truncated::left;
     }

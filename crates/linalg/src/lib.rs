@@ -2,10 +2,11 @@
 //!
 //! Products ([`gemm`], [`gemm_batched`], [`matmul`], [`gram_rows`]),
 //! factorisations ([`svd()`], [`qr()`], [`lq`], [`rq`], [`eigh()`], [`cholesky()`],
-//! [`polar`]), systems ([`solve()`], [`solve_triangular`], [`lstsq`], [`pinv`],
+//! [`polar`], [`lu()`]), systems ([`solve()`], [`solve_triangular`], [`lstsq`], [`pinv`],
 //! [`det`]), truncated decompositions ([`truncated_svd`], [`left_vectors`]),
-//! inverse p-th roots and polar factors, one or many at once
-//! ([`inverse_roots()`], [`msign_each`]).
+//! interpolative ones ([`interpolative()`], [`cur`]), inverse p-th roots and polar
+//! factors, one or many at once ([`inverse_roots()`], [`msign_each`]), and methods
+//! that know a matrix by what it does to vectors ([`iterative`]).
 //!
 //! Guarantees: operands are read through any strides without a copy of their
 //! own making where the kernels allow it; the bits of every result are
@@ -28,10 +29,13 @@ mod field;
 mod finite;
 mod gemm;
 mod gram;
+mod interpolative;
 mod inverse_root;
+pub mod iterative;
 mod jacobi;
 mod kernel;
 mod least_squares;
+mod lu;
 mod newton_schulz;
 mod operand;
 mod polar_factor;
@@ -53,8 +57,10 @@ pub use error::{Error, Result};
 pub use field::Field;
 pub use gemm::{gemm, gemm_batched, matmul};
 pub use gram::{gram_columns, gram_rows};
+pub use interpolative::{Cur, Interpolative, cur, interpolative};
 pub use inverse_root::{InverseRoot, Ridge, RootMethod, RootTask, inverse_root, inverse_roots};
 pub use least_squares::{LeastSquares, Polar, lstsq, pinv, polar};
+pub use lu::{Lu, lu};
 pub use newton_schulz::{NewtonSchulz, StartScale};
 pub use polar_factor::{PolarMethod, msign, msign_each};
 pub use qr::{Lq, Qr, Rq, lq, qr, rq};
