@@ -3,7 +3,8 @@
 //! Formats: CP ([`CpTensor`], [`cp_als`]), Tucker ([`TuckerTensor`], [`hosvd`],
 //! [`st_hosvd`], [`hooi`]), tensor train ([`TtTensor`], [`tt_svd`]) and tensor
 //! trains of digits ([`QuantizedTt`], [`quantize`]). Each result comes with a
-//! [`Report`].
+//! [`Report`]. [`split()`] makes two tensors of one, the step of every network
+//! algorithm.
 //!
 //! Guarantees: a tolerance is met (see [`Tol`]); the reported error is that of
 //! the network returned; input is read through its strides and copied only if
@@ -28,6 +29,7 @@ mod leading;
 mod qtt;
 mod report;
 mod residual;
+mod split;
 mod tolerance;
 mod tt;
 mod tucker;
@@ -38,6 +40,7 @@ pub use entry::Entry;
 pub use error::{Error, Result};
 pub use qtt::{Digits, Padding, Quantization, QuantizedTt, quantize};
 pub use report::{Decomposed, Note, Report, StopReason};
+pub use split::{Absorb, Split, SplitMethod, SplitOptions, split};
 pub use tensegrity_linalg::SvdMethod;
 pub use tolerance::Tol;
 pub use tt::{Gauge, TtCurve, TtOptions, TtTensor, tt_svd};
