@@ -211,19 +211,8 @@ impl<T: Float> Driver<T> {
     }
 
     fn check_shapes(&self, parameters: &[ViewMut<'_, T>], gradients: &[View<'_, T>]) -> Result<()> {
-        let expected = self.registry.parameters().len();
-        for (what, found) in [
-            ("parameters", parameters.len()),
-            ("gradients", gradients.len()),
-        ] {
-            if found != expected {
-                return Err(Error::Count {
-                    what,
-                    found,
-                    expected,
-                });
-            }
-        }
+        self.registry.check_count("parameters", parameters.len())?;
+        self.registry.check_count("gradients", gradients.len())?;
         for &i in &self.trained {
             let spec = &self.registry.parameters()[i];
             for (what, found) in [

@@ -33,6 +33,7 @@
 
 mod adagrad;
 mod adam;
+mod clip;
 mod driver;
 mod error;
 mod float;
@@ -50,9 +51,11 @@ mod sgd;
 mod shampoo;
 mod soap;
 mod state;
+mod trainer;
 
 pub use adagrad::AdaGrad;
 pub use adam::{Adam, WeightDecay};
+pub use clip::Clip;
 pub use error::{Error, Result};
 pub use float::Float;
 pub use lamb::Lamb;
@@ -68,3 +71,8 @@ pub use shampoo::{Graft, MemoryPlan, Precision, Shampoo};
 pub use soap::Soap;
 pub use state::{State, Stored};
 pub use tensegrity_linalg::{NewtonSchulz, PolarMethod, Ridge, RootMethod, StartScale};
+pub use trainer::{
+    Advance, Batch, Best, Checkpointing, Counts, Energy, Evaluation, Failure, FromFn, Goal,
+    History, LossCurve, Monitor, Objective, Progress, Run, RunOutcome, Stop, Summary, Sweep,
+    SweepTotals, Trainer, TrainerOptions, Watch,
+};

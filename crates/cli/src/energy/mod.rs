@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod estimate;
+pub mod metered;
 mod paper;
 mod probe;
 mod run;
@@ -33,6 +34,11 @@ fn input(error: tensegrity::meter::Error) -> Failure {
 /// The folder of RAPL zones other than the kernel's.
 const POWERCAP_ROOT: &str = "TENSEGRITY_POWERCAP_ROOT";
 
+fn powercap_root() -> Option<std::path::PathBuf> {
+    let root = std::env::var_os(POWERCAP_ROOT).filter(|root| !root.is_empty())?;
+    Some(root.into())
+}
+
 fn config(metering: &Metering) -> MeterConfig {
     let mut config = MeterConfig {
         backend: metering.backend.map(|backend| match backend {
@@ -52,8 +58,8 @@ fn config(metering: &Metering) -> MeterConfig {
         msr: metering.msr,
         ..MeterConfig::default()
     };
-    if let Some(root) = std::env::var_os(POWERCAP_ROOT).filter(|root| !root.is_empty()) {
-        config.powercap_root = root.into();
+    if let Some(root) = powercap_root() {
+        config.powercap_root = root;
     }
     config
 }
