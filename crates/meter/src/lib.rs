@@ -35,13 +35,14 @@ mod processor;
 mod provenance;
 mod report;
 
+pub use backend::model::SATURATION;
 pub use clock::{Clock, ManualClock};
 pub use config::MeterConfig;
 pub use conversion::{COUNTRIES, Carbon, Conversion, Country, Footprint, country};
 pub use csv::{csv_header, csv_row};
 pub use error::{Error, Result};
 pub use estimate::{Accelerator, DevicePrice, Estimate, EstimateInput, PRICES, Range};
-pub use load_shape::{KNOTS, LoadShape, Observation, read_profile};
+pub use load_shape::{KNOTS, LoadShape, Observation, ProfilePoint, read_profile};
 pub use meter::{Meter, Span, SpanTotal};
 pub use probe::{Probe, ProbedDomain, probe};
 pub use processor::{TDP_TABLE, Tdp, lookup as lookup_tdp};
