@@ -129,6 +129,64 @@ pub enum Error {
         /// What differs and what to do.
         problem: String,
     },
+    /// A callback of an oracle failed.
+    #[error("the {what} failed in iteration {iteration}: {source}")]
+    Oracle {
+        /// What was asked.
+        what: &'static str,
+        /// Iteration, 0 before the first.
+        iteration: usize,
+        /// The callback's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// NaN or an infinity from an oracle.
+    #[error(
+        "the {what} has {value} at position {position} in iteration {iteration}; start closer, raise M, or mend the function"
+    )]
+    NonFiniteOracle {
+        /// What was asked.
+        what: &'static str,
+        /// The entry as text.
+        value: String,
+        /// Its position, row by row in a matrix.
+        position: usize,
+        /// Iteration, 0 before the first.
+        iteration: usize,
+    },
+    /// A Hessian that differs from its transpose.
+    #[error(
+        "the Hessian of iteration {iteration} is not symmetric: entries {position:?} and their mirror differ by {difference:e} (largest entry {largest:e}); return (H + Hᵀ)/2 if that is what you mean"
+    )]
+    Asymmetric {
+        /// Largest difference.
+        difference: f64,
+        /// Largest entry.
+        largest: f64,
+        /// Row and column of the largest difference.
+        position: [usize; 2],
+        /// Iteration, 0 before the first.
+        iteration: usize,
+    },
+    /// A Hessian with negative eigenvalues where the method needs none.
+    #[error(
+        "the Hessian of iteration {iteration} has the eigenvalue {eigenvalue:e}: third-order models need a convex function; use \"asn\" or \"cubic-newton\", which take indefinite ones"
+    )]
+    Indefinite {
+        /// The lowest.
+        eigenvalue: f64,
+        /// Iteration, 0 before the first.
+        iteration: usize,
+    },
+    /// A derivative a method needs and the oracle does not offer.
+    #[error("{method} needs the {derivative} of the function; {hint}")]
+    MissingDerivative {
+        /// The method.
+        method: &'static str,
+        /// What is missing.
+        derivative: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
     /// From linear algebra.
     #[error(transparent)]
     Linalg(#[from] tensegrity_linalg::Error),

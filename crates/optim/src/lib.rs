@@ -5,7 +5,8 @@
 //! [`Soap`], [`NormDescent`], [`Muon`], [`Prodigy`] — is plain data; [`build`]
 //! makes an [`Optimizer`] of both, with a [`Schedule`] and a policy for
 //! gradients that are not finite. [`NormSpec`], [`Modular`] and [`Module`] are
-//! norms as values, with their dual norms and duality maps.
+//! norms as values, with their dual norms and duality maps. [`mod@minimize`] is for
+//! functions that give second and third derivatives.
 //!
 //! ```
 //! use tensegrity_optim::{Graft, ParameterSpec, Registry, Settings, Shampoo, build};
@@ -40,6 +41,7 @@ mod float;
 mod lamb;
 mod lbfgs;
 mod method;
+pub mod minimize;
 mod modal;
 mod norm;
 mod optimizer;
