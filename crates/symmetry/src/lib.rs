@@ -2,7 +2,9 @@
 
 mod count;
 mod error;
+pub mod graph;
 mod group;
+pub mod poly;
 
 pub use count::{
     McKayQuiver, binomial, bounded_bell, dimension, falling, matchings, spanning_count,
