@@ -1,0 +1,102 @@
+//! What can be wrong with a request about symmetry.
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Errors of equivariant maps, in the user's terms.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A family without a member of this size.
+    #[error("{group}({n}): {problem}")]
+    GroupSize {
+        /// The family.
+        group: &'static str,
+        /// The size.
+        n: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// Letters that name no family of groups.
+    #[error("no group is called {name:?}; known are S, A, O, SO and Sp")]
+    UnknownGroup {
+        /// The letters given.
+        name: String,
+    },
+    /// An argument that makes no sense.
+    #[error("{name}: {problem}")]
+    Argument {
+        /// Name of the argument.
+        name: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Two shapes that should agree do not.
+    #[error("{what}: shape {found:?} does not fit {expected}")]
+    Shape {
+        /// The operation or argument.
+        what: &'static str,
+        /// Shape found.
+        found: Vec<usize>,
+        /// What the operation needs, in words.
+        expected: String,
+    },
+    /// A count beyond 128 bits.
+    #[error("{what} does not fit in 128 bits")]
+    Overflow {
+        /// What was counted.
+        what: String,
+    },
+    /// A count or size beyond a limit.
+    #[error("{what} is {count}, beyond the limit of {limit}; {remedy}")]
+    TooLarge {
+        /// What was counted.
+        what: String,
+        /// The count.
+        count: u128,
+        /// The limit.
+        limit: u128,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Text that is not what it should be.
+    #[error("{what}, at position {position}: {problem}")]
+    Parse {
+        /// What was to be read.
+        what: &'static str,
+        /// Byte position in the text.
+        position: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A group and orders between which only the zero map is equivariant.
+    #[error(
+        "the only {group}({n})-equivariant map from order {k} to order {l} is zero; \
+         leave this pair of orders out, or allow empty spaces"
+    )]
+    EmptyHomSpace {
+        /// The group.
+        group: &'static str,
+        /// Its size.
+        n: usize,
+        /// Order of the input.
+        k: usize,
+        /// Order of the output.
+        l: usize,
+    },
+    /// From contraction.
+    #[error(transparent)]
+    Contract(#[from] tensegrity_contract::Error),
+    /// From diagrams.
+    #[error(transparent)]
+    Diagram(#[from] tensegrity_diagram::Error),
+    /// From differentiation.
+    #[error(transparent)]
+    Grad(#[from] tensegrity_grad::Error),
+    /// From linear algebra.
+    #[error(transparent)]
+    Linalg(#[from] tensegrity_linalg::Error),
+    /// From storage and views.
+    #[error(transparent)]
+    Tensor(#[from] tensegrity_tensor::Error),
+}
