@@ -239,7 +239,7 @@ fn probing_explains_itself() {
     let (code, stdout, _) = metered(&tool, &["energy", "probe"]);
     assert_eq!(code, 0);
     assert!(
-        stdout.contains("model     ") && stdout.contains("powercap  missing"),
+        stdout.contains("model     ") && stdout.contains("powercap   missing"),
         "{stdout}"
     );
     assert!(stdout.contains(&tool.path("rapl").display().to_string()));
