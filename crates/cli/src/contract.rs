@@ -11,6 +11,7 @@ use tensegrity::fit::read_array;
 use tensegrity::{Array, DType};
 
 use crate::arguments::Contract;
+use crate::energy::metered::{self, Metered};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, say, shape_text};
 use crate::progress::Progress;
@@ -49,6 +50,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         .collect();
     let clock = Instant::now();
     progress.wait("planning");
+    let metered = Metered::start("contract");
     let given = &arguments.given;
     if arguments.log && (given.broadcast || !given.sizes.is_empty()) {
         let message = "--log goes with neither --sizes nor --broadcast";
@@ -78,6 +80,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
     };
     let seconds = clock.elapsed().as_secs_f64();
     progress.wait("writing");
+    let energy = metered.report();
     let dtype = if arguments.log {
         result.dtype()
     } else {
@@ -98,13 +101,15 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
             "dtype": dtype.name(),
             "log10_scale": log10_scale,
             "seconds": seconds,
+            "energy": metered::object(energy.as_ref()),
             "output": arguments.output.display().to_string(),
         });
         say!("{object}");
     } else {
         let shape = shape_text(result.shape());
         say!(
-            "{shape} {dtype} in {seconds:.3} s, written to {}",
+            "{shape} {dtype} in {seconds:.3} s{}, written to {}",
+            metered::text(energy.as_ref()),
             arguments.output.display()
         );
         if let Some(scale) = log10_scale {

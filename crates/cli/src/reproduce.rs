@@ -6,7 +6,7 @@ use serde_json::json;
 use tensegrity_reproduce::{Claim, Error, Options, Reproduction, reproduce};
 
 use crate::arguments::Reproduce;
-use crate::energy::metered;
+use crate::energy::metered::{self, Metered};
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
 use crate::progress::Progress;
@@ -20,11 +20,11 @@ pub fn run(arguments: &Reproduce, json: bool) -> Outcome<()> {
     };
     let clock = Instant::now();
     let bar = Progress::new();
-    let (found, energy) = metered::span("reproduce", || {
-        reproduce(&arguments.id, &options, &mut |what, part| {
-            bar.tell(what, part)
-        })
+    let metered = Metered::start("reproduce");
+    let found = reproduce(&arguments.id, &options, &mut |what, part| {
+        bar.tell(what, part)
     });
+    let energy = metered.report();
     drop(bar);
     let found = found.map_err(failure)?;
     let seconds = clock.elapsed().as_secs_f64();
@@ -42,12 +42,13 @@ pub fn run(arguments: &Reproduce, json: bool) -> Outcome<()> {
             "failed": failed,
             "undecided": undecided,
             "seconds": seconds,
-            "energy": energy.map(|report| metered::object(&report)),
+            "energy": metered::object(energy.as_ref()),
         });
         say!("{object}");
     } else {
         show(&found);
-        say!("{hold} claims hold, {failed} failed, {undecided} undecided; {seconds:.1} s");
+        let energy = metered::text(energy.as_ref());
+        say!("{hold} claims hold, {failed} failed, {undecided} undecided; {seconds:.1} s{energy}");
     }
     match failed {
         0 => Ok(()),

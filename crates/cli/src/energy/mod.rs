@@ -1,6 +1,7 @@
 //! `tensegrity energy`.
 
 pub mod arguments;
+mod calibrate;
 mod estimate;
 pub mod metered;
 mod paper;
@@ -18,6 +19,7 @@ pub fn run(arguments: &Energy, json: bool) -> Outcome<()> {
     match &arguments.job {
         Job::Run(arguments) => run::run(arguments, json),
         Job::Probe(arguments) => probe::run(arguments, json),
+        Job::Calibrate(arguments) => calibrate::run(arguments, json),
         Job::Estimate(arguments) => estimate::run(arguments, json),
         Job::Report(arguments) => match &arguments.file {
             Some(file) => runs::run(file, json),
@@ -43,6 +45,7 @@ fn config(metering: &Metering) -> MeterConfig {
     let mut config = MeterConfig {
         backend: metering.backend.map(|backend| match backend {
             BackendName::Powercap => Backend::Powercap,
+            BackendName::PerfEvent => Backend::PerfEvent,
             BackendName::Msr => Backend::Msr,
             BackendName::Hwmon => Backend::Hwmon,
             BackendName::Battery => Backend::Battery,
@@ -58,6 +61,9 @@ fn config(metering: &Metering) -> MeterConfig {
         msr: metering.msr,
         ..MeterConfig::default()
     };
+    if let Some(fraction) = metering.idle_fraction {
+        config.idle_fraction = fraction;
+    }
     if let Some(root) = powercap_root() {
         config.powercap_root = root;
     }
