@@ -23,10 +23,10 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
             ("tensegrity-contract", "planner"),
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
-        "fit" => Ok(&[]),
+        "fit" | "meter" => Ok(&[]),
         "optim" => Ok(&[("tensegrity-optim", "optim")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose, fit and optim"
+            "unknown room {room:?}; there are spine, decompose, fit, meter and optim"
         )),
     }
 }

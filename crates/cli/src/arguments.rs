@@ -44,6 +44,8 @@ pub enum Command {
     Draw(Draw),
     /// Meter, model or estimate the energy of a computation.
     Energy(Energy),
+    /// Run the published claims of a system and compare.
+    Reproduce(Reproduce),
     /// Print a completion script for a shell.
     Completions(Completions),
 }
@@ -229,6 +231,22 @@ pub struct Draw {
     /// Where to write: .svg or .dot.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+}
+
+/// `tensegrity reproduce`.
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// Short name of the system, for example energy; any other word lists them.
+    pub id: String,
+    /// Smaller and shorter where the system allows it.
+    #[arg(long)]
+    pub quick: bool,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Folder of the real data.
+    #[arg(long, value_name = "FOLDER", default_value = "data")]
+    pub data: PathBuf,
 }
 
 /// `tensegrity completions`.

@@ -10,6 +10,7 @@ use tensegrity::fit::read_array;
 use tensegrity::{Array, DType};
 
 use crate::arguments::Contract;
+use crate::energy::metered::{self, Metered};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, say, shape_text};
 use crate::subject;
@@ -28,6 +29,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         .map(|one| ArrayView::from(&one.array))
         .collect();
     let clock = Instant::now();
+    let metered = Metered::start("contract");
     let given = &arguments.given;
     if arguments.log && (given.broadcast || !given.sizes.is_empty()) {
         let message = "--log goes with neither --sizes nor --broadcast";
@@ -52,6 +54,7 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
         (result, None)
     };
     let seconds = clock.elapsed().as_secs_f64();
+    let energy = metered.report();
     let dtype = if arguments.log {
         result.dtype()
     } else {
@@ -71,13 +74,15 @@ pub fn run(arguments: &Contract, json: bool) -> Outcome<()> {
             "dtype": dtype.name(),
             "log10_scale": log10_scale,
             "seconds": seconds,
+            "energy": metered::object(energy.as_ref()),
             "output": arguments.output.display().to_string(),
         });
         say!("{object}");
     } else {
         let shape = shape_text(result.shape());
         say!(
-            "{shape} {dtype} in {seconds:.3} s, written to {}",
+            "{shape} {dtype} in {seconds:.3} s{}, written to {}",
+            metered::text(energy.as_ref()),
             arguments.output.display()
         );
         if let Some(scale) = log10_scale {

@@ -16,6 +16,8 @@ pub enum Failure {
     Budget(String),
     /// A command that was run for the user failed; its exit code becomes ours.
     Command(u8),
+    /// So many claims of a reproduction do not hold (exit code 1).
+    Claims(usize),
     /// Ctrl-C (exit code 130, as shells count it).
     Interrupted,
 }
@@ -39,6 +41,7 @@ impl Failure {
             Failure::Input(message) => Failure::Input(named(message)),
             Failure::Budget(message) => Failure::Budget(named(message)),
             Failure::Command(code) => Failure::Command(code),
+            Failure::Claims(count) => Failure::Claims(count),
             Failure::Interrupted => Failure::Interrupted,
         }
     }
@@ -46,7 +49,7 @@ impl Failure {
     /// The process's exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Failure::Failed(_) => 1,
+            Failure::Failed(_) | Failure::Claims(_) => 1,
             Failure::Input(_) => 2,
             Failure::Budget(_) => 3,
             Failure::Command(code) => *code,
@@ -57,8 +60,8 @@ impl Failure {
     /// Prints the failure, one line on standard error or one JSON object on
     /// standard output, and gives the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
-        // The result of such a command has been printed already.
-        if json && !matches!(self, Failure::Command(_)) {
+        // The result of such commands has been printed already.
+        if json && !matches!(self, Failure::Command(_) | Failure::Claims(_)) {
             let object = serde_json::json!({ "error": self.to_string(), "code": self.code() });
             say!("{object}");
         } else {
@@ -108,6 +111,8 @@ impl fmt::Display for Failure {
                 f.write_str(&one_line(message))
             }
             Failure::Command(code) => write!(f, "the command ended with exit code {code}"),
+            Failure::Claims(1) => f.write_str("1 claim does not hold"),
+            Failure::Claims(count) => write!(f, "{count} claims do not hold"),
             Failure::Interrupted => f.write_str("interrupted; nothing was written"),
         }
     }

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use tensegrity::diagram::draw::{self, DrawOptions};
 use tensegrity::file::ReadOptions;
 use tensegrity::fit::{self, FitOptions, Progress as Telling, Target};
+use tensegrity::meter::SpanReport;
 use tensegrity::report::{CandidateRow, Curve, FitReport, Panel, Point, Series, Timing, panels};
 use tensegrity::{Array, DType, file, with_tensor};
 
 use crate::arguments::Fit;
+use crate::energy::metered::{self, Metered};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, bytes_text, number_text, say, shape_text};
 use crate::progress::Progress;
@@ -25,6 +27,7 @@ const ROWS: usize = 12;
 /// Finds, writes, reports and prints.
 pub fn run(arguments: &Fit, json: bool) -> Outcome<()> {
     let clock = Instant::now();
+    let metered = Metered::start("fit");
     let target = target(arguments);
     let output = arguments
         .output
@@ -76,13 +79,22 @@ pub fn run(arguments: &Fit, json: bool) -> Outcome<()> {
         }
         return Err(subject::fit_failure(error).at(&output));
     }
-    let seconds = clock.elapsed().as_secs_f64();
+    let cost = Cost {
+        seconds: clock.elapsed().as_secs_f64(),
+        energy: metered.report(),
+    };
     if json {
-        say!("{}", object(&found, seconds, &output, report.as_deref()));
+        say!("{}", object(&found, &cost, &output, report.as_deref()));
     } else {
-        table(&found, seconds, &output, report.as_deref());
+        table(&found, &cost, &output, report.as_deref());
     }
     Ok(())
+}
+
+/// What the command took.
+struct Cost {
+    seconds: f64,
+    energy: Option<SpanReport>,
 }
 
 /// What the printing functions look at.
@@ -155,7 +167,7 @@ fn rows(found: &Found<'_>) -> Vec<CandidateRow> {
     .collect()
 }
 
-fn object(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) -> Value {
+fn object(found: &Found<'_>, cost: &Cost, output: &Path, report: Option<&Path>) -> Value {
     let fit = found.fit;
     let candidates: Vec<Value> = fit
         .candidates
@@ -179,7 +191,8 @@ fn object(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>)
         "stored_bytes": fit.stored_bytes,
         "dense_bytes": fit.dense_bytes,
         "ratio": fit.ratio(),
-        "seconds": seconds,
+        "seconds": cost.seconds,
+        "energy": metered::object(cost.energy.as_ref()),
         "output": output.display().to_string(),
         "report": report.map(|path| path.display().to_string()),
         "candidates": candidates,
@@ -192,7 +205,7 @@ fn is_winner(row: &tensegrity::fit::CandidateResult, fit: &tensegrity::fit::Fit)
     row.structure == fit.structure() && row.stored_bytes == fit.stored_bytes
 }
 
-fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) {
+fn table(found: &Found<'_>, cost: &Cost, output: &Path, report: Option<&Path>) {
     let fit = found.fit;
     let shape = shape_text(fit.representation.shape());
     say!(
@@ -228,11 +241,13 @@ fn table(found: &Found<'_>, seconds: f64, output: &Path, report: Option<&Path>) 
     }
     say!("");
     say!(
-        "{}: {} bytes, {:.1} times smaller, relative error {}, {seconds:.2} s",
+        "{}: {} bytes, {:.1} times smaller, relative error {}, {:.2} s{}",
         fit.structure(),
         fit.stored_bytes,
         fit.ratio(),
         number_text(fit.error),
+        cost.seconds,
+        metered::text(cost.energy.as_ref()),
     );
     match report {
         Some(report) => say!(

@@ -19,6 +19,7 @@ mod interrupt;
 mod output;
 mod plan;
 mod progress;
+mod reproduce;
 mod subject;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments, json),
         Command::Draw(arguments) => draw::run(arguments, json),
         Command::Energy(arguments) => energy::run(arguments, json),
+        Command::Reproduce(arguments) => reproduce::run(arguments, json),
         Command::Completions(arguments) => completions::run(arguments, json),
     };
     match outcome {

@@ -75,6 +75,23 @@ fn the_counters_of_a_run_are_told_exactly() {
 
 #[cfg(unix)]
 #[test]
+fn calibration_needs_something_that_measures() {
+    let tool = Tool::new();
+    // A counter that stands still: the load draws no more than idling.
+    zone(&tool, "intel-rapl:0", "package-0", 0);
+    let (code, _, stderr) = metered(&tool, &["energy", "calibrate", "--seconds", "0.1"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("drew 0.00 W and idling 0.00 W"), "{stderr}");
+    let run = tool.run("energy calibrate --seconds 0.1 --backend model");
+    assert!(run.fails(2).contains("at the wall"), "{}", run.stderr);
+    let run = tool.run("energy calibrate --seconds -1");
+    assert!(run.fails(2).contains("--seconds"), "{}", run.stderr);
+    let run = tool.run("energy run --backend model --idle-fraction 2 -- true");
+    assert!(run.fails(2).contains("idle_fraction"), "{}", run.stderr);
+}
+
+#[cfg(unix)]
+#[test]
 fn the_exit_code_is_the_commands() {
     let tool = Tool::new();
     zone(&tool, "intel-rapl:0", "package-0", 0);
@@ -222,7 +239,7 @@ fn probing_explains_itself() {
     let (code, stdout, _) = metered(&tool, &["energy", "probe"]);
     assert_eq!(code, 0);
     assert!(
-        stdout.contains("model     ") && stdout.contains("powercap  missing"),
+        stdout.contains("model     ") && stdout.contains("powercap   missing"),
         "{stdout}"
     );
     assert!(stdout.contains(&tool.path("rapl").display().to_string()));
@@ -232,7 +249,7 @@ fn probing_explains_itself() {
     assert_eq!(object["used"][0], "powercap");
     assert_eq!(object["backends"][0]["available"], true);
     assert_eq!(object["backends"][0]["domains"][0]["domain"], "package-0");
-    assert_eq!(object["backends"].as_array().unwrap().len(), 7);
+    assert_eq!(object["backends"].as_array().unwrap().len(), 9);
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn the_json_has_the_promised_keys() {
         "dense_bytes",
         "ratio",
         "seconds",
+        "energy",
         "output",
         "report",
         "candidates",

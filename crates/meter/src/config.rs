@@ -43,6 +43,10 @@ pub struct MeterConfig {
     pub cgroup: Option<PathBuf>,
     /// Folder of the RAPL zones.
     pub powercap_root: PathBuf,
+    /// Folder of the kernel's event sources.
+    pub event_root: PathBuf,
+    /// NVIDIA's management library.
+    pub nvml_library: PathBuf,
     /// Folder of hardware monitors.
     pub hwmon_root: PathBuf,
     /// Folder of power supplies.
@@ -72,6 +76,12 @@ impl Default for MeterConfig {
             interval: None,
             cgroup: None,
             powercap_root: "/sys/class/powercap".into(),
+            event_root: "/sys/bus/event_source/devices".into(),
+            nvml_library: if cfg!(windows) {
+                "nvml.dll".into()
+            } else {
+                "libnvidia-ml.so.1".into()
+            },
             hwmon_root: "/sys/class/hwmon".into(),
             power_supply_root: "/sys/class/power_supply".into(),
             cpu_device_root: "/dev/cpu".into(),
@@ -143,7 +153,7 @@ impl MeterConfig {
         if self.backend == Some(Backend::Declared) && self.watts.is_none() {
             return Err(Error::option("watts", "the backend declared needs watts"));
         }
-        if self.backend == Some(Backend::Gpu) {
+        if matches!(self.backend, Some(Backend::Gpu | Backend::Nvml)) {
             return Err(Error::option(
                 "backend",
                 "graphics cards are added to another backend; switch them with the option gpu",

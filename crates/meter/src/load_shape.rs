@@ -142,14 +142,25 @@ fn weighted_least_squares(rows: &[([f64; 5], f64)], importance: &[f64]) -> Resul
     Ok(x)
 }
 
-/// Load (0..1) and package power (W) of a profile: a CSV with the columns
-/// `cpu_load` in percent and `rapl_power` in watts, as the CodeCarbon project
+/// A row of a profile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProfilePoint {
+    /// Load, from 0 to 1.
+    pub load: f64,
+    /// Power of all packages in watts, measured.
+    pub watts: f64,
+    /// What the publisher's own model said in the same row, in watts.
+    pub estimate: Option<f64>,
+}
+
+/// Reads a profile: a CSV with the columns `cpu_load` in percent, `rapl_power`
+/// in watts and, if it is there, `estimated_power`, as the CodeCarbon project
 /// publishes them. `name` names the text in errors. The first row is left out:
 /// in every published profile it was read before the counter moved.
 ///
 /// # Errors
 /// [`Error::Profile`] with the line.
-pub fn read_profile(text: &str, name: &Path) -> Result<Vec<(f64, f64)>> {
+pub fn read_profile(text: &str, name: &Path) -> Result<Vec<ProfilePoint>> {
     let failure = |line: usize, problem: String| Error::Profile {
         path: name.to_owned(),
         line,
@@ -160,13 +171,11 @@ pub fn read_profile(text: &str, name: &Path) -> Result<Vec<(f64, f64)>> {
         .next()
         .ok_or_else(|| failure(1, "the file is empty".into()))?
         .1;
-    let column = |wanted: &str| {
-        header
-            .split(',')
-            .position(|name| name.trim() == wanted)
-            .ok_or_else(|| failure(1, format!("no column {wanted:?}")))
-    };
+    let place = |wanted: &str| header.split(',').position(|name| name.trim() == wanted);
+    let column =
+        |wanted: &str| place(wanted).ok_or_else(|| failure(1, format!("no column {wanted:?}")));
     let (load, power) = (column("cpu_load")?, column("rapl_power")?);
+    let estimate = place("estimated_power");
     let mut points = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split(',').collect();
@@ -177,7 +186,11 @@ pub fn read_profile(text: &str, name: &Path) -> Result<Vec<(f64, f64)>> {
                 .filter(|value: &f64| value.is_finite())
                 .ok_or_else(|| failure(number + 1, format!("field {} is no number", column + 1)))
         };
-        points.push((field(load)? / 100.0, field(power)?));
+        points.push(ProfilePoint {
+            load: field(load)? / 100.0,
+            watts: field(power)?,
+            estimate: estimate.map(field).transpose()?,
+        });
     }
     if points.is_empty() {
         return Err(failure(2, "no row".into()));

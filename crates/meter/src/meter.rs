@@ -371,6 +371,17 @@ impl Span {
         Span::start(self.shared.clone(), format!("{}/{name}", self.path))
     }
 
+    /// What it consumed so far; it goes on.
+    #[must_use]
+    pub fn report(&self) -> SpanReport {
+        let start = self
+            .start
+            .as_ref()
+            .expect("a span has a start until it ends");
+        let end = self.shared.snapshot();
+        report(&self.shared.state(), &self.path, start, &end, false)
+    }
+
     /// Ends the span.
     pub fn stop(mut self) -> SpanReport {
         let start = self.start.take().expect("a span is stopped once");

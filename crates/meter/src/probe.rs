@@ -7,6 +7,8 @@ use crate::backend::declared::Declared;
 use crate::backend::hwmon::Hwmon;
 use crate::backend::model::Model;
 use crate::backend::msr::Msr;
+use crate::backend::nvml::Cards;
+use crate::backend::perf_event::PerfEvent;
 use crate::backend::powercap::Powercap;
 use crate::backend::{Channel, Source};
 use crate::config::MeterConfig;
@@ -54,6 +56,11 @@ fn open(backend: Backend, config: &MeterConfig) -> Opened {
     }
     match backend {
         Backend::Powercap => boxed(Powercap::open(&config.powercap_root, config.psys)),
+        Backend::PerfEvent => boxed(PerfEvent::open(
+            &config.event_root,
+            &config.proc_root,
+            config.psys,
+        )),
         Backend::Msr if !config.msr && config.backend != Some(Backend::Msr) => {
             Err("not asked for; switch it on with the option msr".into())
         }
@@ -63,8 +70,14 @@ fn open(backend: Backend, config: &MeterConfig) -> Opened {
         )),
         Backend::Hwmon => boxed(Hwmon::open(&config.hwmon_root)),
         Backend::Battery => boxed(Battery::open(&config.power_supply_root)),
-        Backend::Gpu if !config.gpu => Err("switched off by the option gpu".into()),
+        Backend::Gpu | Backend::Nvml if !config.gpu => Err("switched off by the option gpu".into()),
         Backend::Gpu => boxed(Hwmon::open_gpu(&config.hwmon_root)),
+        Backend::Nvml => {
+            // Numbers go on where those of the other cards end.
+            let others = Hwmon::open_gpu(&config.hwmon_root);
+            let first = others.map_or(0, |cards| cards.channels().len());
+            boxed(Cards::open(&config.nvml_library, first as u32))
+        }
         Backend::Model => Ok(Box::new(Model::new(config))),
         Backend::Declared => match config.watts {
             Some(watts) => Ok(Box::new(Declared::new(watts))),
@@ -74,8 +87,9 @@ fn open(backend: Backend, config: &MeterConfig) -> Opened {
 }
 
 /// Backends that cover the processor, in order of preference.
-const ORDER: [Backend; 6] = [
+const ORDER: [Backend; 7] = [
     Backend::Powercap,
+    Backend::PerfEvent,
     Backend::Msr,
     Backend::Hwmon,
     Backend::Battery,
@@ -105,8 +119,9 @@ pub(crate) fn sources(config: &MeterConfig) -> Result<Vec<Box<dyn Source>>> {
     };
     let machine = main.scope() == Scope::Machine && main.backend() != Backend::Model;
     let mut sources = vec![main];
-    if !machine && let Ok(gpu) = open(Backend::Gpu, config) {
-        sources.push(gpu);
+    if !machine {
+        let cards = [Backend::Gpu, Backend::Nvml];
+        sources.extend(cards.into_iter().filter_map(|b| open(b, config).ok()));
     }
     Ok(sources)
 }
@@ -122,10 +137,12 @@ pub fn probe(config: &MeterConfig) -> Result<Vec<Probe>> {
         .unwrap_or_default();
     let all = [
         Backend::Powercap,
+        Backend::PerfEvent,
         Backend::Msr,
         Backend::Hwmon,
         Backend::Battery,
         Backend::Gpu,
+        Backend::Nvml,
         Backend::Model,
         Backend::Declared,
     ];

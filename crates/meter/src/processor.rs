@@ -24,7 +24,9 @@ const fn row(model: &'static str, watts: f64, threads: u32) -> Tdp {
     }
 }
 
-/// Thermal design power of common processors, as their makers publish it.
+/// Thermal design power of common processors, as their makers publish it. Every
+/// row agrees with the table of 4918 processors in CodeCarbon 3.3.2 (MIT), an
+/// independent collection; rows that did not were left out.
 pub const TDP_TABLE: &[Tdp] = &[
     row("EPYC 7351", 170.0, 32),
     row("EPYC 7501", 170.0, 64),
@@ -118,11 +120,7 @@ pub const TDP_TABLE: &[Tdp] = &[
     row("Core(TM) i9-10900K", 125.0, 20),
     row("Core(TM) i7-1165G7", 28.0, 8),
     row("Core(TM) i7-1185G7", 28.0, 8),
-    row("Core(TM) i7-1260P", 28.0, 16),
     row("Core(TM) i9-11900K", 125.0, 16),
-    row("Core(TM) i5-12600K", 125.0, 16),
-    row("Core(TM) i7-12700K", 125.0, 20),
-    row("Core(TM) i9-12900K", 125.0, 24),
     row("Core(TM) i9-13900K", 125.0, 32),
 ];
 

@@ -35,6 +35,9 @@ pub enum Scope {
 pub enum Backend {
     /// RAPL counters below `/sys/class/powercap`.
     Powercap,
+    /// RAPL counters as the kernel's events, `power/energy-pkg/`.
+    #[serde(rename = "perf_event")]
+    PerfEvent,
     /// RAPL counters in model-specific registers, `/dev/cpu/*/msr`.
     Msr,
     /// Energy counters and power sensors of drivers below `/sys/class/hwmon`.
@@ -43,6 +46,8 @@ pub enum Backend {
     Battery,
     /// Graphics cards through hwmon.
     Gpu,
+    /// NVIDIA's graphics cards through their management library.
+    Nvml,
     /// Load times a model of the processor.
     Model,
     /// Watts stated by the user.
@@ -55,10 +60,12 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Backend::Powercap => "powercap",
+            Backend::PerfEvent => "perf_event",
             Backend::Msr => "msr",
             Backend::Hwmon => "hwmon",
             Backend::Battery => "battery",
             Backend::Gpu => "gpu",
+            Backend::Nvml => "nvml",
             Backend::Model => "model",
             Backend::Declared => "declared",
         }

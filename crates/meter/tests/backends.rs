@@ -199,7 +199,15 @@ fn probing_says_why_a_backend_is_missing() {
     assert_eq!(
         names,
         [
-            "powercap", "msr", "hwmon", "battery", "gpu", "model", "declared"
+            "powercap",
+            "perf_event",
+            "msr",
+            "hwmon",
+            "battery",
+            "gpu",
+            "nvml",
+            "model",
+            "declared"
         ]
     );
     for entry in &found {

@@ -160,7 +160,7 @@ struct Profiled {
 }
 
 fn profiles() -> Vec<Profiled> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/cpu_load_profiling");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/energy/cpu_load_profiling");
     [
         ("AMD_EPYC_8024P_8C", "EPYC 8024P", 1.0),
         ("AMD_Threadripper", "Threadripper 1950X", 1.0),
@@ -178,6 +178,7 @@ fn profiles() -> Vec<Profiled> {
         let files = paths
             .iter()
             .map(|path| read_profile(&fs::read_to_string(path).unwrap(), path).unwrap())
+            .map(|points| points.iter().map(|p| (p.load, p.watts)).collect())
             .collect();
         Profiled {
             folder,

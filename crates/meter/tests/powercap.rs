@@ -8,6 +8,24 @@ use tensegrity_meter::{Backend, Domain, Meter, Provenance, Scope};
 const BIG: u64 = 262_143_328_850;
 
 #[test]
+fn a_span_can_be_looked_at_while_it_goes_on() {
+    let machine = Machine::new();
+    machine.zone("intel-rapl:0", "package-0", 1_000_000, 1 << 40);
+    let meter = machine.meter();
+    let span = meter.span("x");
+    machine.clock.advance(1.0);
+    machine.energy("intel-rapl:0", 6_000_000);
+    assert_eq!(span.report().joules, 5.0);
+    machine.clock.advance(1.0);
+    machine.energy("intel-rapl:0", 8_000_000);
+    assert_eq!((span.report().joules, span.report().seconds), (7.0, 2.0));
+    // Looking is not ending.
+    assert!(meter.totals().is_empty());
+    assert_eq!(span.stop().joules, 7.0);
+    assert_eq!(meter.totals()["x"].spans, 1);
+}
+
+#[test]
 fn one_package() {
     let machine = Machine::new();
     machine.zone("intel-rapl:0", "package-0", 1_000, BIG);

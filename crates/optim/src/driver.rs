@@ -11,7 +11,7 @@ use crate::float::norm;
 use crate::rule::{Moment, Rule, Slot};
 use crate::state::{Archive, FORMAT};
 use crate::{
-    Error, Evaluate, Float, Method, NonFinite, Optimizer, ParameterSpec, Registry, Result,
+    Clip, Error, Evaluate, Float, Method, NonFinite, Optimizer, ParameterSpec, Registry, Result,
     Settings, State, StepStats,
 };
 
@@ -74,7 +74,7 @@ fn rule<T: Float>(
             wanted,
         )?;
     }
-    let clip = settings.clip.is_none() || !searches;
+    let clip = settings.clip == Clip::Off || !searches;
     let wanted = "a line search needs the gradients as they are; clip none";
     require(clip, "lbfgs", "clip", "set", wanted)?;
     Ok(rule)
@@ -270,19 +270,8 @@ impl<T: Float> Driver<T> {
     }
 
     fn check_shapes(&self, parameters: &[ViewMut<'_, T>], gradients: &[View<'_, T>]) -> Result<()> {
-        let expected = self.registry.parameters().len();
-        for (what, found) in [
-            ("parameters", parameters.len()),
-            ("gradients", gradients.len()),
-        ] {
-            if found != expected {
-                return Err(Error::Count {
-                    what,
-                    found,
-                    expected,
-                });
-            }
-        }
+        self.registry.check_count("parameters", parameters.len())?;
+        self.registry.check_count("gradients", gradients.len())?;
         for &i in &self.trained {
             let spec = &self.registry.parameters()[i];
             for (what, found) in [

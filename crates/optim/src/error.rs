@@ -119,6 +119,34 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// A model could not tell its loss, gradients or metrics.
+    #[error("the model failed at batch {step}: {source}")]
+    Objective {
+        /// Batches before it.
+        step: u64,
+        /// What the model says.
+        source: crate::Failure,
+    },
+    /// A loss that is NaN or infinite.
+    #[error(
+        "the loss of batch {step} in epoch {epoch} is {value}; lower the rate, clip, or choose the policy that skips such batches"
+    )]
+    NonFiniteLoss {
+        /// Batches before it.
+        step: u64,
+        /// Epochs completed before it.
+        epoch: u64,
+        /// The loss as text.
+        value: String,
+    },
+    /// A checkpoint that is none, or one of something else.
+    #[error("checkpoint {}: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What differs and what to do.
+        problem: String,
+    },
     /// From linear algebra.
     #[error(transparent)]
     Linalg(#[from] tensegrity_linalg::Error),

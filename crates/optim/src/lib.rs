@@ -33,6 +33,7 @@
 
 mod adagrad;
 mod adam;
+mod clip;
 mod driver;
 mod error;
 mod float;
@@ -51,16 +52,18 @@ mod sgd;
 mod shampoo;
 mod soap;
 mod state;
+mod trainer;
 
 pub use adagrad::AdaGrad;
 pub use adam::{Adam, WeightDecay};
+pub use clip::Clip;
 pub use error::{Error, Result};
 pub use float::Float;
 pub use lamb::Lamb;
 pub use lbfgs::Lbfgs;
 pub use method::{Method, build};
 pub use norm::{Eta, Modular, Module, Muon, MuonVariant, NormDescent, NormSpec, Steepest};
-pub use optimizer::{Clip, Evaluate, NonFinite, Optimizer, Settings, StepStats};
+pub use optimizer::{Evaluate, NonFinite, Optimizer, Settings, StepStats};
 pub use parameter::{Group, ParameterSpec, Registry, Role};
 pub use prodigy::Prodigy;
 pub use schedule::Schedule;
@@ -69,3 +72,8 @@ pub use shampoo::{Graft, MemoryPlan, Precision, Shampoo};
 pub use soap::Soap;
 pub use state::{State, Stored};
 pub use tensegrity_linalg::{NewtonSchulz, PolarMethod, Ridge, RootMethod, StartScale};
+pub use trainer::{
+    Advance, Batch, Best, Checkpointing, Counts, Energy, Evaluation, Failure, FromFn, Goal,
+    History, LossCurve, Monitor, Objective, Progress, Run, RunOutcome, Stop, Summary, Sweep,
+    SweepTotals, Trainer, TrainerOptions, Watch,
+};

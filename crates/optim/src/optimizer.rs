@@ -2,7 +2,7 @@
 
 use tensegrity_tensor::{Tensor, View, ViewMut};
 
-use crate::{Float, ParameterSpec, Result, Schedule, State};
+use crate::{Clip, Float, ParameterSpec, Result, Schedule, State};
 
 /// What to do with a gradient that holds NaN or an infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -13,16 +13,6 @@ pub enum NonFinite {
     Error,
     /// Leave out the step; nothing but the count of such steps changes.
     Skip,
-}
-
-/// What bounds a gradient before a method sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Clip {
-    /// All trained gradients together are scaled to at most this Euclidean norm.
-    Norm(f64),
-    /// Every element is brought into [−this, this].
-    Value(f64),
 }
 
 /// A function to minimise: its value and gradients at given parameters, in the
@@ -41,7 +31,7 @@ pub struct Settings {
     /// Policy for gradients that are not finite.
     pub non_finite: NonFinite,
     /// Bound of gradients, after the check that they are finite.
-    pub clip: Option<Clip>,
+    pub clip: Clip,
     /// Measure [`StepStats::update_norm`]; costs a copy of the parameters a step.
     pub measure_updates: bool,
 }
@@ -49,12 +39,7 @@ pub struct Settings {
 impl Settings {
     pub(crate) fn check(&self) -> Result<()> {
         self.schedule.check()?;
-        let (Some(Clip::Norm(most)) | Some(Clip::Value(most))) = self.clip else {
-            return Ok(());
-        };
-        let fine = most > 0.0 && most.is_finite();
-        let wanted = "give a finite number above zero";
-        crate::error::require(fine, "settings", "clip", most, wanted)
+        self.clip.check()
     }
 }
 

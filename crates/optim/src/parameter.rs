@@ -196,6 +196,19 @@ impl Registry {
         (count(|_| true), count(|p| !p.frozen))
     }
 
+    /// An error unless there is one of `what` for every parameter.
+    pub(crate) fn check_count(&self, what: &'static str, found: usize) -> Result<()> {
+        let expected = self.parameters.len();
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::Count {
+            what,
+            found,
+            expected,
+        })
+    }
+
     /// Positions of the trained parameters.
     pub(crate) fn trained(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.parameters.len()).filter(|&i| !self.parameters[i].frozen)

@@ -269,7 +269,7 @@ fn lbfgs_refuses_what_one_vector_cannot_have() {
             .add(ParameterSpec::new("w", &[2]).group("g"))
             .unwrap();
         let settings = Settings {
-            clip,
+            clip: clip.unwrap_or_default(),
             ..Settings::default()
         };
         let built = build::<f64>(&method.into(), &registry, &settings);

@@ -466,7 +466,7 @@ fn gradients_are_clipped_by_norm_or_value() {
     let registry = plain_registry();
     let moved = |clip: Option<Clip>, scale: f64| {
         let settings = Settings {
-            clip,
+            clip: clip.unwrap_or_default(),
             ..Settings::default()
         };
         let mut optimizer = build::<f64>(&Sgd::new(1.0).into(), &registry, &settings).unwrap();
@@ -504,7 +504,7 @@ fn gradients_are_clipped_by_norm_or_value() {
     }
     for most in [0.0, -1.0, f64::NAN] {
         let settings = Settings {
-            clip: Some(Clip::Norm(most)),
+            clip: Clip::Norm(most),
             ..Settings::default()
         };
         let error = build::<f64>(&Sgd::new(1.0).into(), &registry, &settings);

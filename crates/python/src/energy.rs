@@ -305,8 +305,9 @@ fn config(powercap_root: Option<PathBuf>) -> MeterConfig {
 }
 
 fn backend_named(name: &str) -> PyResult<Backend> {
-    const KNOWN: [Backend; 6] = [
+    const KNOWN: [Backend; 7] = [
         Backend::Powercap,
+        Backend::PerfEvent,
         Backend::Msr,
         Backend::Hwmon,
         Backend::Battery,

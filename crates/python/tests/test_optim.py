@@ -446,7 +446,7 @@ def test_gradients_are_clipped():
     close(w, [-3, 3.5])
     with pytest.raises(ValueError, match="one of"):
         optim.Sgd([w], clip_norm=1, clip_value=1)
-    with pytest.raises(ValueError, match="clip is 0"):
+    with pytest.raises(ValueError, match="bound is 0"):
         optim.Sgd([w], clip_norm=0)
 
 

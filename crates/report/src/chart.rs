@@ -45,14 +45,14 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(90, 90, 90),
     RGBColor(150, 120, 0),
 ];
-const FONT: &str = "sans-serif";
+pub(crate) const FONT: &str = "sans-serif";
 
-fn colour(number: usize) -> RGBColor {
+pub(crate) fn colour(number: usize) -> RGBColor {
     COLOURS[number % COLOURS.len()]
 }
 
 /// Bounds of positive values on a logarithmic axis, a little wider than they are.
-fn log_bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(crate) fn log_bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let positive = values.filter(|v| v.is_finite() && *v > 0.0);
     let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(low, high), v| {
         (low.min(v), high.max(v))
@@ -184,16 +184,16 @@ pub(crate) fn curves(
     })
 }
 
-type Failure = Box<dyn std::error::Error>;
-type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Chart<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
+pub(crate) type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(crate) type Chart<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
 /// A logarithmic axis whose ticks are few and round however short it is.
-struct LogAxis {
+pub(crate) struct LogAxis {
     low: f64,
     high: f64,
 }
 
-fn log_axis((low, high): (f64, f64)) -> LogAxis {
+pub(crate) fn log_axis((low, high): (f64, f64)) -> LogAxis {
     LogAxis { low, high }
 }
 
@@ -304,7 +304,7 @@ where
     Ok(())
 }
 
-fn legend<'a, X, Y>(chart: &mut Chart<'a, X, Y>) -> std::result::Result<(), Failure>
+pub(crate) fn legend<'a, X, Y>(chart: &mut Chart<'a, X, Y>) -> std::result::Result<(), Failure>
 where
     X: Ranged,
     Y: Ranged,
@@ -319,7 +319,7 @@ where
     Ok(())
 }
 
-fn draw(
+pub(crate) fn draw(
     title: &str,
     body: impl FnOnce(&Canvas<'_>) -> std::result::Result<(), Failure>,
 ) -> Result<String> {

@@ -8,6 +8,19 @@ use crate::picture::Panel;
 use crate::{Error, Result};
 
 const TEMPLATE: &str = include_str!("fit.html");
+/// What all pages look like.
+const STYLE: &str = include_str!("style.html");
+
+/// Templates and filters every page has.
+pub(crate) fn environment() -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("bytes", |value: f64| chart::bytes_text(value));
+    environment.add_filter("number", |value: f64| chart::number_text(value));
+    environment.add_filter("seconds", |value: f64| format!("{value:.3} s"));
+    environment.add_template("style.html", STYLE)?;
+    Ok(environment)
+}
 
 /// A row of the table of candidates.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -81,11 +94,7 @@ impl FitReport {
         let frontier = chart::frontier(&self.frontier, winner, self.wanted_error)?;
         let spectra = chart::curves("singular values", "position", &self.spectra, true)?;
         let signal = chart::curves("signal", "sample", &self.signal, false)?;
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.add_filter("bytes", |value: f64| chart::bytes_text(value));
-        environment.add_filter("number", |value: f64| chart::number_text(value));
-        environment.add_filter("seconds", |value: f64| format!("{value:.3} s"));
+        let mut environment = environment()?;
         environment.add_template("fit.html", TEMPLATE)?;
         let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         let ratio = self.dense_bytes as f64 / self.winner.stored_bytes.max(1) as f64;

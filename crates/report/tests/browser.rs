@@ -60,28 +60,48 @@ fn inked(picture: &image::RgbImage) -> f64 {
 }
 
 #[test]
-fn the_page_renders_on_a_phone_and_on_a_desktop() {
+fn the_pages_render_on_a_phone_and_on_a_desktop() {
     let Some(browser) = chromium() else {
         eprintln!("skipped: chromium is not installed");
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let page = folder.path().join("report.html");
-    let html = sample::report().html().expect("the page renders");
-    std::fs::write(&page, html).expect("the page is written");
-    for (width, height) in [(500, 2600), (1200, 1800)] {
-        let picture = screenshot(&browser, &page, width, height);
+    let pages = [
+        (
+            "report",
+            sample::report().html(),
+            [(500, 2600), (1200, 1800)],
+        ),
+        (
+            "training",
+            sample::training().html(),
+            [(500, 1700), (1200, 1000)],
+        ),
+    ];
+    for (name, html, sizes) in pages {
+        let page = folder.path().join(format!("{name}.html"));
+        std::fs::write(&page, html.expect("the page renders")).expect("the page is written");
+        renders(&browser, &page, name, &sizes);
+    }
+}
+
+fn renders(browser: &Path, page: &Path, name: &str, sizes: &[(u32, u32)]) {
+    for &(width, height) in sizes {
+        let picture = screenshot(browser, page, width, height);
         assert_eq!(picture.width(), width);
         assert!(
             inked(&picture) > 0.3,
-            "{width} wide: the page is almost empty"
+            "{name}, {width} wide: the page is almost empty"
         );
         // Nothing sticks out: the right-hand margin is background all the way down.
         let background = *picture.get_pixel(1, 1);
         let margin = (0..height).all(|y| *picture.get_pixel(width - 2, y) == background);
-        assert!(margin, "{width} wide: something overflows to the right");
+        assert!(
+            margin,
+            "{name}, {width} wide: something overflows to the right"
+        );
         if let Some(keep) = std::env::var_os("KEEP_SCREENSHOTS") {
-            let name = format!("report-{width}.png");
+            let name = format!("{name}-{width}.png");
             picture
                 .save(Path::new(&keep).join(name))
                 .expect("the picture is kept");

@@ -25,6 +25,8 @@ pub enum Job {
     Run(Run),
     /// Tell which backends there are, and why the others are not.
     Probe(Probe),
+    /// Measure power at full load and idle, for --full-load-watts where nothing is measured.
+    Calibrate(Calibrate),
     /// Compute energy, CO2 and cost from watts and hours.
     Estimate(Estimate),
     /// Print the tables of Strubell et al. (2019) from their inputs, or sum up a CSV of runs.
@@ -36,6 +38,9 @@ pub enum Job {
 pub enum BackendName {
     /// RAPL counters below /sys/class/powercap.
     Powercap,
+    /// RAPL counters as events of the kernel.
+    #[value(name = "perf_event")]
+    PerfEvent,
     /// RAPL counters in /dev/cpu/*/msr.
     Msr,
     /// Energy counters and power meters below /sys/class/hwmon.
@@ -65,6 +70,9 @@ pub struct Metering {
     /// Power of all processor packages at full load; calibrates the model.
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub full_load_watts: Option<f64>,
+    /// Power without load as a fraction of that at full load [default: 0.1].
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub idle_fraction: Option<f64>,
     /// Use this backend instead of the first available one.
     #[arg(long, value_enum, conflicts_with = "watts")]
     pub backend: Option<BackendName>,
@@ -129,6 +137,22 @@ pub struct Probe {
     /// How to meter.
     #[command(flatten)]
     pub metering: Metering,
+}
+
+/// `tensegrity energy calibrate`.
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// How to meter.
+    #[command(flatten)]
+    pub metering: Metering,
+    /// Seconds at full load, and as many idle before.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 10.0,
+        allow_negative_numbers = true
+    )]
+    pub seconds: f64,
 }
 
 /// `tensegrity energy estimate`.

@@ -1,7 +1,9 @@
 //! `tensegrity energy`.
 
 pub mod arguments;
+mod calibrate;
 mod estimate;
+pub mod metered;
 mod paper;
 mod probe;
 mod run;
@@ -17,6 +19,7 @@ pub fn run(arguments: &Energy, json: bool) -> Outcome<()> {
     match &arguments.job {
         Job::Run(arguments) => run::run(arguments, json),
         Job::Probe(arguments) => probe::run(arguments, json),
+        Job::Calibrate(arguments) => calibrate::run(arguments, json),
         Job::Estimate(arguments) => estimate::run(arguments, json),
         Job::Report(arguments) => match &arguments.file {
             Some(file) => runs::run(file, json),
@@ -33,10 +36,16 @@ fn input(error: tensegrity::meter::Error) -> Failure {
 /// The folder of RAPL zones other than the kernel's.
 const POWERCAP_ROOT: &str = "TENSEGRITY_POWERCAP_ROOT";
 
+fn powercap_root() -> Option<std::path::PathBuf> {
+    let root = std::env::var_os(POWERCAP_ROOT).filter(|root| !root.is_empty())?;
+    Some(root.into())
+}
+
 fn config(metering: &Metering) -> MeterConfig {
     let mut config = MeterConfig {
         backend: metering.backend.map(|backend| match backend {
             BackendName::Powercap => Backend::Powercap,
+            BackendName::PerfEvent => Backend::PerfEvent,
             BackendName::Msr => Backend::Msr,
             BackendName::Hwmon => Backend::Hwmon,
             BackendName::Battery => Backend::Battery,
@@ -52,8 +61,11 @@ fn config(metering: &Metering) -> MeterConfig {
         msr: metering.msr,
         ..MeterConfig::default()
     };
-    if let Some(root) = std::env::var_os(POWERCAP_ROOT).filter(|root| !root.is_empty()) {
-        config.powercap_root = root.into();
+    if let Some(fraction) = metering.idle_fraction {
+        config.idle_fraction = fraction;
+    }
+    if let Some(root) = powercap_root() {
+        config.powercap_root = root;
     }
     config
 }

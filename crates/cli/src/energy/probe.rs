@@ -29,7 +29,7 @@ pub fn run(arguments: &Probe, json: bool) -> Outcome<()> {
             .scope
             .map_or_else(String::new, |scope| format!(", {scope} scope"));
         say!(
-            "{:<9} {mark:<10} {}{scope}",
+            "{:<10} {mark:<10} {}{scope}",
             entry.backend.name(),
             entry.provenance
         );

@@ -6,6 +6,8 @@ pub(crate) mod declared;
 pub(crate) mod hwmon;
 pub(crate) mod model;
 pub(crate) mod msr;
+pub(crate) mod nvml;
+pub(crate) mod perf_event;
 pub(crate) mod powercap;
 pub(crate) mod sysfs;
 

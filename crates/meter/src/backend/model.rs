@@ -13,8 +13,9 @@ use crate::load_shape::LoadShape;
 use crate::processor::Processor;
 use crate::provenance::{Backend, Domain, Provenance, Scope};
 
-/// Full-load power over thermal design power if the user knows no better.
-pub(crate) const SATURATION: f64 = 0.85;
+/// Full-load power over thermal design power where the user gives none: the
+/// profiled packages saturate between 0.5 and 1.4 of it.
+pub const SATURATION: f64 = 0.85;
 
 /// Bounds of a figure. On profiles of processors that were not fitted they hold
 /// for three in four single readings, calibrated or not: calibration removes the

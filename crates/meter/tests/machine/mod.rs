@@ -55,6 +55,8 @@ impl Machine {
     pub fn config(&self) -> MeterConfig {
         MeterConfig {
             powercap_root: self.path("powercap"),
+            event_root: self.path("events"),
+            nvml_library: self.path("libnvidia-ml.so.1"),
             hwmon_root: self.path("hwmon"),
             power_supply_root: self.path("power_supply"),
             cpu_device_root: self.path("cpu"),

@@ -48,16 +48,16 @@ pub(super) fn norm_of<T: Float>(gradients: &[Gradient<'_, T>]) -> f64 {
 }
 
 /// Bounds gradients whose norm is `size`.
-pub(super) fn clip<T: Float>(gradients: &mut [Gradient<'_, T>], clip: Option<Clip>, size: f64) {
+pub(super) fn clip<T: Float>(gradients: &mut [Gradient<'_, T>], clip: Clip, size: f64) {
     match clip {
-        Some(Clip::Norm(most)) if size > most => {
+        Clip::Norm(most) if size > most => {
             // Two factors: their quotient may leave the range of T.
             let (up, down) = (T::of(most), T::of(1.0 / size));
             for gradient in gradients {
                 gradient.own().iter_mut().for_each(|g| *g = *g * down * up);
             }
         }
-        Some(Clip::Value(most)) => {
+        Clip::Value(most) => {
             let most = T::of(most);
             let outside = |&g: &T| g > most || g < -most;
             for gradient in gradients {

@@ -215,7 +215,7 @@ class Meter(Span):
         *,
         watts: float | None = None,
         full_load_watts: float | None = None,
-        backend: Literal["powercap", "msr", "hwmon", "battery", "model", "declared"] | None = None,
+        backend: Literal["powercap", "perf_event", "msr", "hwmon", "battery", "model", "declared"] | None = None,
         scope: Literal["process", "machine"] = "process",
         psys: bool = False,
         msr: bool = False,

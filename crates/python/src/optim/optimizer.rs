@@ -106,9 +106,9 @@ impl Common {
             };
         }
         settings.clip = match (option("clip_norm")?, option("clip_value")?) {
-            (None, None) => None,
-            (Some(most), None) => Some(Clip::Norm(most.extract()?)),
-            (None, Some(most)) => Some(Clip::Value(most.extract()?)),
+            (None, None) => Clip::Off,
+            (Some(most), None) => Clip::Norm(most.extract()?),
+            (None, Some(most)) => Clip::Value(most.extract()?),
             (Some(_), Some(_)) => return Err(bad("give one of clip_norm and clip_value")),
         };
         if let Some(measured) = option("measure_updates")? {

@@ -1,6 +1,10 @@
-//! A page with something in every section.
+//! Pages with something in every section.
 
-use tensegrity_report::{CandidateRow, Curve, FitReport, Point, Series, Timing, panels};
+#![allow(dead_code)]
+
+use tensegrity_report::{
+    CandidateRow, Curve, FitReport, Point, RunRow, Series, Timing, Trace, TrainingReport, panels,
+};
 use tensegrity_tensor::Tensor;
 
 pub fn report() -> FitReport {
@@ -53,6 +57,48 @@ pub fn report() -> FitReport {
             stage: "search".into(),
             seconds: 0.5,
         }],
+        version: "0.1.0".into(),
+    }
+}
+
+pub fn training() -> TrainingReport {
+    let loss = |n: f64, floor: f64| 2.0 * (-n / 60.0).exp() + floor + 0.05 * (0.9 * n * n).sin();
+    let trace = |name: &str, value: &dyn Fn(f64) -> f64| Trace {
+        name: name.into(),
+        points: (1..=200)
+            .map(|n| (f64::from(n), value(f64::from(n))))
+            .collect(),
+    };
+    let run = |name: &str, outcome: &str, result| RunRow {
+        name: name.into(),
+        outcome: outcome.into(),
+        result,
+        steps: 200,
+        seconds: 3.25,
+        energy: "41.2 J, modelled".into(),
+    };
+    TrainingReport {
+        title: "<b>digits</b>".into(),
+        status: "epoch 3 of 10, about 12 s left".into(),
+        refresh: Some(2),
+        facts: vec![
+            ("loss".into(), "0.213".into()),
+            ("method".into(), "adam".into()),
+            ("energy".into(), "118 J, modelled".into()),
+        ],
+        losses: vec![
+            trace("train", &|n| {
+                if n == 50.0 { f64::NAN } else { loss(n, 0.1) }
+            }),
+            trace("validation", &|n| loss(n, 0.16)),
+        ],
+        metrics: vec![trace("accuracy", &|n| 1.0 - 0.9 * (-n / 50.0).exp())],
+        runs: vec![
+            run("rate 0.1", "finished", Some(0.213)),
+            run("rate 10", "failed: the loss of batch 7 is NaN", None),
+            run("rate 0.01", "discarded: slower", Some(0.8)),
+        ],
+        totals: "3 runs, 1 of them failed and 1 discarded: 9.75 s and 124 J (modelled)".into(),
         version: "0.1.0".into(),
     }
 }
