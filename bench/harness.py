@@ -117,7 +117,8 @@ class Bench:
                     break
         except OSError:
             pass
-        packages = ("tensegrity", "numpy", "torch", "opt_einsum", "tensorly", "scipy", "pillow")
+        packages = ("tensegrity", "numpy", "torch", "opt_einsum", "tensorly", "scipy", "pillow",
+                    "pytorch_optimizer", "jax", "optax")
         versions = {}
         for package in packages:
             try:

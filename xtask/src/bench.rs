@@ -24,8 +24,9 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
         "fit" | "meter" => Ok(&[]),
+        "optim" => Ok(&[("tensegrity-optim", "optim")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose, fit and meter"
+            "unknown room {room:?}; there are spine, decompose, fit, meter and optim"
         )),
     }
 }

@@ -1,13 +1,18 @@
 //! Checks, schedule, groups and counting around a rule.
 
+mod gradient;
+mod search;
+
 use tensegrity_tensor::{Tensor, View, ViewMut, copy_into};
 
-use crate::float::{dot, norm};
+use self::gradient::{Gradient, check_finite, clip, norm_of};
+use crate::error::{require, require_not_negative};
+use crate::float::norm;
 use crate::rule::{Moment, Rule, Slot};
 use crate::state::{Archive, FORMAT};
 use crate::{
-    Error, Float, Method, NonFinite, Optimizer, ParameterSpec, Registry, Result, Settings, State,
-    StepStats,
+    Clip, Error, Evaluate, Float, Method, NonFinite, Optimizer, ParameterSpec, Registry, Result,
+    Settings, State, StepStats,
 };
 
 /// The one implementation of [`Optimizer`] here.
@@ -18,6 +23,7 @@ struct Driver<T: Float> {
     trained: Vec<usize>,
     settings: Settings,
     rule: Box<dyn Rule<T>>,
+    rate: f64,
     step: u64,
     skipped: u64,
     roots_failed: u64,
@@ -28,19 +34,50 @@ pub(crate) fn build<T: Float>(
     registry: &Registry,
     settings: &Settings,
 ) -> Result<Box<dyn Optimizer<T>>> {
-    settings.schedule.check()?;
-    let trained: Vec<usize> = registry.trained().collect();
-    let specs: Vec<&ParameterSpec> = trained.iter().map(|&i| &registry.parameters()[i]).collect();
+    settings.check()?;
     Ok(Box::new(Driver {
-        rule: method.rule(&specs)?,
+        rule: rule(method, registry, settings)?,
+        rate: method.rate(),
         method: method.clone(),
         registry: registry.clone(),
-        trained,
+        trained: registry.trained().collect(),
         settings: *settings,
         step: 0,
         skipped: 0,
         roots_failed: 0,
     }))
+}
+
+/// The method's state for the trained parameters.
+fn rule<T: Float>(
+    method: &Method,
+    registry: &Registry,
+    settings: &Settings,
+) -> Result<Box<dyn Rule<T>>> {
+    let parameters = registry.parameters();
+    let specs: Vec<&ParameterSpec> = registry.trained().map(|i| &parameters[i]).collect();
+    let mut rule = method.rule(&specs)?;
+    let Method::Lbfgs(_) = method else {
+        return Ok(rule);
+    };
+    let searches = rule.searcher().is_some();
+    for (rate, decay) in specs.iter().map(|spec| registry.options(spec)) {
+        let decay = decay.unwrap_or(0.0);
+        let wanted = "its step is one vector over all parameters; add the decay to the function";
+        require(decay == 0.0, "lbfgs", "weight_decay", decay, wanted)?;
+        let wanted = "a line search has one length for all parameters; leave it at one";
+        require(
+            !searches || rate == 1.0,
+            "lbfgs",
+            "group rate",
+            rate,
+            wanted,
+        )?;
+    }
+    let clip = settings.clip == Clip::Off || !searches;
+    let wanted = "a line search needs the gradients as they are; clip none";
+    require(clip, "lbfgs", "clip", "set", wanted)?;
+    Ok(rule)
 }
 
 impl<T: Float> Optimizer<T> for Driver<T> {
@@ -54,29 +91,12 @@ impl<T: Float> Optimizer<T> for Driver<T> {
         gradients: &[View<'_, T>],
     ) -> Result<StepStats> {
         self.check_shapes(parameters, gradients)?;
-        let gradients: Vec<Gradient<'_, T>> = self
-            .trained
-            .iter()
-            .map(|&i| Gradient::new(&gradients[i]))
-            .collect();
-        let schedule = self.settings.schedule.factor(self.step);
-        let rate = self.method.rate() * schedule;
-        let mut stats = StepStats {
-            step: self.step,
-            skipped_total: self.skipped,
-            roots_failed_total: self.roots_failed,
-            rate,
-            ..StepStats::default()
+        let (gradients, mut stats) = match self.begin(gradients)? {
+            Begun::Skipped(stats) => return Ok(stats),
+            Begun::Ready(gradients, stats) => (gradients, stats),
         };
-        if let Some(error) = self.non_finite(&gradients) {
-            if self.settings.non_finite == NonFinite::Error {
-                return Err(error);
-            }
-            self.skipped += 1;
-            stats.skipped = true;
-            stats.skipped_total = self.skipped;
-            return Ok(stats);
-        }
+        let schedule = self.settings.schedule.factor(self.step);
+        let rate = stats.rate;
         let mut kept: Vec<&mut ViewMut<'_, T>> = Vec::new();
         for (i, view) in parameters.iter_mut().enumerate() {
             if !self.registry.parameters()[i].frozen {
@@ -110,6 +130,7 @@ impl<T: Float> Optimizer<T> for Driver<T> {
         let moment = Moment {
             step: self.step + 1,
             schedule,
+            rate,
         };
         let measured = self.settings.measure_updates;
         let before: Option<Vec<Vec<T>>> =
@@ -135,14 +156,51 @@ impl<T: Float> Optimizer<T> for Driver<T> {
         self.roots_failed += tally.roots_failed as u64;
         stats.step = self.step;
         stats.rate = tally.rate.unwrap_or(rate);
-        stats.gradient_norm = gradients
-            .iter()
-            .map(|g| norm(g.slice()))
-            .fold(0.0, f64::hypot);
         stats.roots_computed = tally.roots_computed;
         stats.roots_failed = tally.roots_failed;
         stats.roots_failed_total = self.roots_failed;
         Ok(stats)
+    }
+
+    fn step_with(
+        &mut self,
+        parameters: &mut [ViewMut<'_, T>],
+        function: &mut Evaluate<'_, T>,
+    ) -> Result<StepStats> {
+        let (value, gradients) = search::evaluate(parameters, function)?;
+        let gradients: Vec<View<'_, T>> = gradients.iter().map(Tensor::view).collect();
+        let mut stats = match self.rule.searcher() {
+            Some(_) => self.search(parameters, function, value, &gradients)?,
+            None => self.step(parameters, &gradients)?,
+        };
+        stats.value = Some(value);
+        stats.evaluations += 1;
+        Ok(stats)
+    }
+
+    fn freeze(&mut self, mask: &dyn Fn(&ParameterSpec) -> bool) -> Result<()> {
+        let mut registry = self.registry.clone();
+        registry.freeze(mask);
+        if registry == self.registry {
+            return Ok(());
+        }
+        let trained: Vec<usize> = registry.trained().collect();
+        let mut rule = rule(&self.method, &registry, &self.settings)?;
+        let mut saved = Archive::saving();
+        self.rule.archive(&mut saved)?;
+        rule.archive(&mut Archive::transferring(&saved.into_entries()))?;
+        (self.registry, self.trained, self.rule) = (registry, trained, rule);
+        Ok(())
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: f64) -> Result<()> {
+        require_not_negative(self.method.name(), "rate", rate)?;
+        self.rate = rate;
+        Ok(())
     }
 
     fn state(&mut self) -> State {
@@ -197,6 +255,7 @@ impl<T: Float> Optimizer<T> for Driver<T> {
 
 impl<T: Float> Driver<T> {
     fn archive(&mut self, archive: &mut Archive<'_>) -> Result<()> {
+        archive.number("rate".into(), &mut self.rate)?;
         archive.count("step".into(), &mut self.step)?;
         archive.count("skipped".into(), &mut self.skipped)?;
         archive.count("roots_failed".into(), &mut self.roots_failed)?;
@@ -232,52 +291,49 @@ impl<T: Float> Driver<T> {
         Ok(())
     }
 
-    /// The first gradient element that is not finite, as an error.
-    fn non_finite(&self, gradients: &[Gradient<'_, T>]) -> Option<Error> {
-        for (number, gradient) in gradients.iter().enumerate() {
-            let values = gradient.slice();
-            // Anything not finite shows in the sum of squares, as does overflow.
-            if dot(values, values).is_finite() {
-                continue;
-            }
-            let spec = &self.registry.parameters()[self.trained[number]];
-            let Some(place) = values.iter().position(|x| !x.to_f64().is_finite()) else {
-                continue;
-            };
-            let mut position = vec![0; spec.shape.len()];
-            let mut rest = place;
-            for (index, &length) in position.iter_mut().zip(&spec.shape).rev() {
-                *index = rest % length;
-                rest /= length;
-            }
-            return Some(Error::NonFiniteGradient {
-                parameter: spec.name.clone(),
-                value: values[place].to_f64().to_string(),
-                position,
-            });
+    /// The trained gradients, their norm, and the figures of the step so far;
+    /// nothing but the figures if a gradient is not finite and such steps are
+    /// left out.
+    fn begin<'a>(&mut self, gradients: &[View<'a, T>]) -> Result<Begun<'a, T>> {
+        let mut trained: Vec<Gradient<'a, T>> = self
+            .trained
+            .iter()
+            .map(|&i| Gradient::new(&gradients[i]))
+            .collect();
+        let mut stats = StepStats {
+            step: self.step,
+            skipped_total: self.skipped,
+            roots_failed_total: self.roots_failed,
+            rate: self.rate * self.settings.schedule.factor(self.step),
+            ..StepStats::default()
+        };
+        let specs = self.trained.iter().map(|&i| &self.registry.parameters()[i]);
+        let finite = trained
+            .iter()
+            .zip(specs)
+            .try_for_each(|(gradient, spec)| check_finite(gradient, spec));
+        if let Err(error) = finite {
+            return self.skip(error, stats).map(Begun::Skipped);
         }
-        None
+        stats.gradient_norm = norm_of(&trained);
+        clip(&mut trained, self.settings.clip, stats.gradient_norm);
+        Ok(Begun::Ready(trained, stats))
+    }
+
+    /// Leaves the step out, if that is the policy.
+    fn skip(&mut self, error: Error, mut stats: StepStats) -> Result<StepStats> {
+        if self.settings.non_finite == NonFinite::Error {
+            return Err(error);
+        }
+        self.skipped += 1;
+        stats.skipped = true;
+        stats.skipped_total = self.skipped;
+        Ok(stats)
     }
 }
 
-/// A gradient in row-major order.
-enum Gradient<'a, T> {
-    There(&'a [T]),
-    Copied(Tensor<T>),
-}
-
-impl<'a, T: Float> Gradient<'a, T> {
-    fn new(view: &View<'a, T>) -> Self {
-        match view.as_slice() {
-            Some(slice) => Self::There(slice),
-            None => Self::Copied(view.to_tensor()),
-        }
-    }
-
-    fn slice(&self) -> &[T] {
-        match self {
-            Self::There(slice) => slice,
-            Self::Copied(tensor) => tensor.as_slice(),
-        }
-    }
+/// A step whose gradients were looked at.
+enum Begun<'a, T: Float> {
+    Skipped(StepStats),
+    Ready(Vec<Gradient<'a, T>>, StepStats),
 }

@@ -61,6 +61,24 @@ pub enum Error {
         /// Index of the first such element.
         position: Vec<usize>,
     },
+    /// A value of the function that is not finite.
+    #[error("the function to minimise is {value} at the start of the step; begin elsewhere")]
+    NonFiniteValue {
+        /// The value as text.
+        value: String,
+    },
+    /// A step by gradients alone of a method that searches along lines.
+    #[error(
+        "{method} searches for its step length, which takes values of the function; \
+         give the function (`step_with`), or no line search"
+    )]
+    NeedsFunction {
+        /// The method.
+        method: &'static str,
+    },
+    /// What the function to minimise reported.
+    #[error("the function to minimise failed: {0}")]
+    Function(Box<dyn std::error::Error + Send + Sync>),
     /// An option outside its range.
     #[error("{method}: {option} is {value}; {wanted}")]
     Option {

@@ -1,38 +1,62 @@
-//! Limited-memory BFGS with a fixed step.
+//! Limited-memory BFGS, with a fixed step or a line search.
 
 use std::collections::VecDeque;
 
 use crate::error::{require, require_not_negative};
 use crate::float::{absolute_sum, dot};
-use crate::rule::{Moment, Rule, Slot, Tally, descend};
+use crate::line_search::Wolfe;
+use crate::rule::{Moment, Rule, Searcher, Slot, Tally, descend};
 use crate::state::Archive;
-use crate::{Float, ParameterSpec, Result};
+use crate::{Error, Float, ParameterSpec, Result};
 
 /// A quasi-Newton step from the last `history` pairs of steps and gradient
 /// changes, over all parameters at once (Liu and Nocedal 1989, two-loop
 /// recursion).
 ///
-/// It sees gradients only, so there is no line search: the step is `rate` times
-/// the quasi-Newton direction (the first one `rate·min(1, 1/‖g‖₁)` times the
-/// gradient), and a pair whose curvature is not positive is left out. Meant for
-/// gradients without noise. Memory: 2·history + 2 copies of the parameters.
+/// The step is `rate` times the quasi-Newton direction (the first one
+/// `rate·min(1, 1/‖g‖₁)` times the gradient), or, with [`Lbfgs::strong_wolfe`], of a
+/// length that satisfies the strong Wolfe conditions, which takes
+/// [`crate::Optimizer::step_with`]. A pair whose curvature is not positive is
+/// left out. Meant for functions without noise. Groups have no weight decay
+/// here, and with a line search no rate: the step is one vector.
+///
+/// Memory: 2·history + 2 copies of the parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lbfgs {
     pub(crate) rate: f64,
     history: usize,
+    search: Option<Wolfe>,
 }
 
 impl Lbfgs {
     /// A history of ten.
     #[must_use]
     pub fn new(rate: f64) -> Self {
-        Self { rate, history: 10 }
+        Self {
+            rate,
+            history: 10,
+            search: None,
+        }
     }
 
     /// Pairs remembered, at least one.
     #[must_use]
     pub fn history(mut self, history: usize) -> Self {
         self.history = history;
+        self
+    }
+
+    /// Search for the length of each step: `f(x + t·d) ≤ f(x) + 10⁻⁴·t·⟨∇f, d⟩` and a
+    /// slope of at most nine tenths of the first, with `rate` as the first
+    /// length tried and at most this many evaluations a step (25 is plenty). If
+    /// they are used up the best point found is taken.
+    #[must_use]
+    pub fn strong_wolfe(mut self, evaluations: usize) -> Self {
+        self.search = Some(Wolfe {
+            decrease: 1e-4,
+            curvature: 0.9,
+            evaluations,
+        });
         self
     }
 
@@ -45,12 +69,22 @@ impl Lbfgs {
             self.history,
             "remember one pair or more",
         )?;
+        if let Some(search) = self.search {
+            require(
+                search.evaluations > 0 && self.rate > 0.0,
+                "lbfgs",
+                "strong_wolfe",
+                search.evaluations,
+                "a search takes a rate above zero and one evaluation or more",
+            )?;
+        }
         let count = specs
             .iter()
             .map(|spec| spec.shape.iter().product::<usize>())
             .sum();
         Ok(Box::new(LbfgsRule {
             history: self.history,
+            search: self.search,
             count,
             steps: VecDeque::new(),
             changes: VecDeque::new(),
@@ -62,6 +96,7 @@ impl Lbfgs {
 
 struct LbfgsRule<T> {
     history: usize,
+    search: Option<Wolfe>,
     count: usize,
     /// `s`, oldest first.
     steps: VecDeque<Vec<T>>,
@@ -95,7 +130,7 @@ impl<T: Float> LbfgsRule<T> {
     }
 
     /// `H·g` by the two loops.
-    fn direction(&self, gradient: &[T]) -> Vec<T> {
+    fn two_loops(&self, gradient: &[T]) -> Vec<T> {
         let mut q = gradient.to_vec();
         let mut weights = Vec::new();
         for (s, y) in self.steps.iter().zip(&self.changes).rev() {
@@ -123,13 +158,16 @@ impl<T: Float> LbfgsRule<T> {
 
 impl<T: Float> Rule<T> for LbfgsRule<T> {
     fn update(&mut self, _: &Moment, slots: &mut [Slot<'_, T>]) -> Result<Tally> {
+        if self.search.is_some() {
+            return Err(Error::NeedsFunction { method: "lbfgs" });
+        }
         let gradient: Vec<T> = slots
             .iter()
             .flat_map(|slot| slot.gradient)
             .copied()
             .collect();
         self.learn(&gradient);
-        let mut direction = self.direction(&gradient);
+        let mut direction = self.two_loops(&gradient);
         let mut start = 0;
         for slot in slots.iter_mut() {
             let part = &mut direction[start..start + slot.value.len()];
@@ -144,7 +182,15 @@ impl<T: Float> Rule<T> for LbfgsRule<T> {
         Ok(Tally::default())
     }
 
+    fn searcher(&mut self) -> Option<(Wolfe, &mut dyn Searcher<T>)> {
+        self.search
+            .map(|wolfe| (wolfe, self as &mut dyn Searcher<T>))
+    }
+
     fn archive(&mut self, archive: &mut Archive<'_>) -> Result<()> {
+        if archive.is_transfer() {
+            return Ok(());
+        }
         let count = self.count;
         archive.variable("last".into(), &mut self.last, |n| n == 0 || n == count)?;
         archive.variable("moved".into(), &mut self.moved, |n| n == 0 || n == count)?;
@@ -156,5 +202,27 @@ impl<T: Float> Rule<T> for LbfgsRule<T> {
             *list = flat.chunks(count.max(1)).map(<[T]>::to_vec).collect();
         }
         Ok(())
+    }
+}
+
+impl<T: Float> Searcher<T> for LbfgsRule<T> {
+    fn direction(&mut self, gradient: &[T]) -> Vec<T> {
+        self.learn(gradient);
+        let mut direction = self.two_loops(gradient);
+        direction.iter_mut().for_each(|d| *d = -*d);
+        direction
+    }
+
+    fn forget(&mut self) {
+        self.steps.clear();
+        self.changes.clear();
+        self.last.clear();
+        self.moved.clear();
+    }
+
+    fn moved(&mut self, gradient: Vec<T>, mut direction: Vec<T>, length: f64) {
+        direction.iter_mut().for_each(|d| *d *= T::of(length));
+        self.last = gradient;
+        self.moved = direction;
     }
 }

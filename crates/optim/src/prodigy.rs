@@ -166,7 +166,7 @@ impl Prodigy {
             options: self.clone(),
             distance: self.start,
             numerator: 0.0,
-            origin: Buffers::new("origin", specs, true),
+            origin: Buffers::new("origin", specs, false),
             first: Buffers::new("first", specs, self.averages),
             second: Buffers::new("second", specs, self.averages),
             sums: Buffers::new("sum", specs, self.averages),
@@ -180,7 +180,7 @@ struct ProdigyRule<T> {
     distance: f64,
     /// `r`.
     numerator: f64,
-    /// `w₀`.
+    /// `w₀`, once there was a step.
     origin: Buffers<T>,
     first: Buffers<T>,
     second: Buffers<T>,
@@ -231,7 +231,7 @@ impl<T: Float> ProdigyRule<T> {
         let gamma = if self.options.safeguard {
             1.0
         } else {
-            self.options.rate * moment.schedule
+            moment.rate
         };
         let power = i32::try_from(moment.step).unwrap_or(i32::MAX);
         let correction = if self.options.bias_correction {
@@ -267,9 +267,10 @@ impl<T: Float> ProdigyRule<T> {
 
 impl<T: Float> Rule<T> for ProdigyRule<T> {
     fn update(&mut self, moment: &Moment, slots: &mut [Slot<'_, T>]) -> Result<Tally> {
-        if moment.step == 1 {
-            for (number, slot) in slots.iter().enumerate() {
-                self.origin.of(number).copy_from_slice(slot.value);
+        for (number, slot) in slots.iter().enumerate() {
+            let origin = self.origin.of(number);
+            if origin.is_empty() {
+                origin.extend_from_slice(slot.value);
             }
         }
         // The estimate uses the point the gradient was taken at.
@@ -283,7 +284,7 @@ impl<T: Float> Rule<T> for ProdigyRule<T> {
             self.distance
         };
         Ok(Tally {
-            rate: Some(used * self.options.rate * moment.schedule),
+            rate: Some(used * moment.rate),
             ..Tally::default()
         })
     }
@@ -291,7 +292,7 @@ impl<T: Float> Rule<T> for ProdigyRule<T> {
     fn archive(&mut self, archive: &mut Archive<'_>) -> Result<()> {
         archive.number("distance".into(), &mut self.distance)?;
         archive.number("numerator".into(), &mut self.numerator)?;
-        self.origin.archive(archive)?;
+        self.origin.archive_if_there(archive)?;
         self.first.archive(archive)?;
         self.second.archive(archive)?;
         self.sums.archive(archive)

@@ -1,5 +1,6 @@
 //! What a method implements; the driver does the rest.
 
+use crate::line_search::Wolfe;
 use crate::state::Archive;
 use crate::{Float, ParameterSpec, Result};
 
@@ -22,6 +23,8 @@ pub(crate) struct Moment {
     pub(crate) step: u64,
     /// The schedule's factor.
     pub(crate) schedule: f64,
+    /// The rate with the schedule, without groups.
+    pub(crate) rate: f64,
 }
 
 /// What a rule has to tell about a step.
@@ -34,19 +37,38 @@ pub(crate) struct Tally {
 }
 
 /// A method with its state for a fixed list of trained parameters.
-pub(crate) trait Rule<T: Float>: Send {
+pub(crate) trait Rule<T: Float>: Send + Sync {
     /// Changes the values. Slots are all trained parameters in order, with
     /// finite gradients. On an error no value may have changed.
     fn update(&mut self, moment: &Moment, slots: &mut [Slot<'_, T>]) -> Result<Tally>;
 
+    /// The method as a search along lines, with its conditions, if it is one.
+    fn searcher(&mut self) -> Option<(Wolfe, &mut dyn Searcher<T>)> {
+        None
+    }
+
     /// Names every number of the state.
     fn archive(&mut self, archive: &mut Archive<'_>) -> Result<()>;
+}
+
+/// A method that finds its step length by values of the function, over all
+/// trained parameters as one vector.
+pub(crate) trait Searcher<T> {
+    /// The direction to search in, given the gradient.
+    fn direction(&mut self, gradient: &[T]) -> Vec<T>;
+
+    /// Forgets what led to a direction that does not descend.
+    fn forget(&mut self);
+
+    /// The step was `length` times `direction`, from a point with `gradient`.
+    fn moved(&mut self, gradient: Vec<T>, direction: Vec<T>, length: f64);
 }
 
 /// One buffer for each parameter, of its size.
 pub(crate) struct Buffers<T> {
     kind: &'static str,
     names: Vec<String>,
+    lengths: Vec<usize>,
     values: Vec<Vec<T>>,
 }
 
@@ -57,6 +79,7 @@ impl<T: Float> Buffers<T> {
         Self {
             kind,
             names: specs.iter().map(|spec| spec.name.clone()).collect(),
+            lengths: specs.iter().map(length).collect(),
             values: specs
                 .iter()
                 .map(|spec| vec![T::ZERO; if wanted { length(spec) } else { 0 }])
@@ -71,6 +94,16 @@ impl<T: Float> Buffers<T> {
     pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) -> Result<()> {
         for (name, values) in self.names.iter().zip(&mut self.values) {
             archive.values(format!("{name}/{}", self.kind), values)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Buffers::archive`] for buffers that are empty until they are first used.
+    pub(crate) fn archive_if_there(&mut self, archive: &mut Archive<'_>) -> Result<()> {
+        let named = self.names.iter().zip(&self.lengths);
+        for ((name, &length), values) in named.zip(&mut self.values) {
+            let fits = |n: usize| n == 0 || n == length;
+            archive.variable(format!("{name}/{}", self.kind), values, fits)?;
         }
         Ok(())
     }

@@ -43,6 +43,8 @@ enum Mode<'a> {
     /// Are all entries there and of the right kind and length?
     Check(&'a BTreeMap<String, Stored>),
     Load(&'a BTreeMap<String, Stored>),
+    /// Load what is there and fits; the rest stays as it is.
+    Transfer(&'a BTreeMap<String, Stored>),
 }
 
 /// A walk over all numbers of an optimiser.
@@ -73,10 +75,22 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// From an optimiser of other trained parameters.
+    pub(crate) fn transferring(entries: &'a BTreeMap<String, Stored>) -> Self {
+        Self {
+            mode: Mode::Transfer(entries),
+            seen: 0,
+        }
+    }
+
+    pub(crate) fn is_transfer(&self) -> bool {
+        matches!(self.mode, Mode::Transfer(_))
+    }
+
     pub(crate) fn into_entries(self) -> BTreeMap<String, Stored> {
         match self.mode {
             Mode::Save(entries) => entries,
-            Mode::Check(_) | Mode::Load(_) => BTreeMap::new(),
+            _ => BTreeMap::new(),
         }
     }
 
@@ -120,8 +134,9 @@ impl<'a> Archive<'a> {
                 };
                 return Err(Error::State { problem });
             }
-            Mode::Load(entries) => {
-                if let Some(found) = entries.get(&key).and_then(T::stored) {
+            Mode::Load(entries) | Mode::Transfer(entries) => {
+                let found = entries.get(&key).and_then(T::stored);
+                if let Some(found) = found.filter(|found| fits(found.len())) {
                     values.clear();
                     values.extend_from_slice(found);
                 }
@@ -155,7 +170,7 @@ impl<'a> Archive<'a> {
                     return Err(Error::State { problem });
                 }
             }
-            Mode::Load(entries) => {
+            Mode::Load(entries) | Mode::Transfer(entries) => {
                 if let Some(count) = found(entries) {
                     *value = count;
                 }

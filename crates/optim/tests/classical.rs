@@ -133,3 +133,157 @@ fn lbfgs_solves_an_ill_conditioned_quadratic() {
     assert!(run(Lbfgs::new(1.0).history(3).into(), 200) < 1e-10);
     assert!(run(Sgd::new(1e-4).into(), 60) > 0.9);
 }
+
+/// Rosenbrock's function of both parameters, and the evaluations made.
+type Evaluated =
+    std::result::Result<(f64, Vec<Tensor<f64>>), Box<dyn std::error::Error + Send + Sync>>;
+
+fn rosenbrock(w: &[tensegrity_tensor::View<'_, f64>]) -> Evaluated {
+    let (x, y) = (
+        w[0].to_tensor().as_slice()[0],
+        w[1].to_tensor().as_slice()[0],
+    );
+    let (a, b) = (1.0 - x, y - x * x);
+    let g = [-2.0 * a - 400.0 * x * b, 200.0 * b];
+    Ok((
+        a * a + 100.0 * b * b,
+        vec![
+            Tensor::from_vec(vec![g[0]], &[1])?,
+            Tensor::from_vec(vec![g[1]], &[1, 1])?,
+        ],
+    ))
+}
+
+fn valley() -> (Registry, [Tensor<f64>; 2]) {
+    let mut registry = Registry::new();
+    registry.add(ParameterSpec::new("x", &[1])).unwrap();
+    registry.add(ParameterSpec::new("y", &[1, 1])).unwrap();
+    let start = [
+        Tensor::from_vec(vec![-1.2], &[1]).unwrap(),
+        Tensor::from_vec(vec![1.0], &[1, 1]).unwrap(),
+    ];
+    (registry, start)
+}
+
+fn search(
+    optimizer: &mut dyn Optimizer<f64>,
+    w: &mut [Tensor<f64>],
+    function: &mut Evaluate<'_, f64>,
+) -> Result<StepStats> {
+    let mut views: Vec<_> = w.iter_mut().map(Tensor::view_mut).collect();
+    optimizer.step_with(&mut views, function)
+}
+
+#[test]
+fn lbfgs_searches_along_a_valley() {
+    let (registry, mut w) = valley();
+    let method = || Lbfgs::new(1.0).strong_wolfe(25);
+    let mut lbfgs = build::<f64>(&method().into(), &registry, &Settings::default()).unwrap();
+    let mut last = f64::INFINITY;
+    let mut evaluations = 0;
+    for step in 1..=40 {
+        let stats = search(&mut *lbfgs, &mut w, &mut |w| rosenbrock(w)).unwrap();
+        assert!(stats.value.unwrap() <= last, "step {step}");
+        assert_eq!((stats.step, stats.skipped), (step, false));
+        last = stats.value.unwrap();
+        evaluations += stats.evaluations;
+    }
+    // SciPy's L-BFGS-B takes about 50 evaluations to the same accuracy.
+    assert!(last < 1e-20 && evaluations < 150, "{last} in {evaluations}");
+    assert!((w[0].as_slice()[0] - 1.0).abs() < 1e-9);
+    // A saved state goes on bit for bit.
+    let (_, mut w) = valley();
+    let mut lbfgs = build::<f64>(&method().into(), &registry, &Settings::default()).unwrap();
+    for _ in 0..6 {
+        search(&mut *lbfgs, &mut w, &mut |w| rosenbrock(w)).unwrap();
+    }
+    let mut again = build::<f64>(&method().into(), &registry, &Settings::default()).unwrap();
+    again.restore(&lbfgs.state()).unwrap();
+    let mut copy = w.clone();
+    search(&mut *lbfgs, &mut w, &mut |w| rosenbrock(w)).unwrap();
+    search(&mut *again, &mut copy, &mut |w| rosenbrock(w)).unwrap();
+    assert_eq!(w[0].as_slice(), copy[0].as_slice());
+    assert_eq!(lbfgs.state(), again.state());
+}
+
+#[test]
+fn a_search_that_fails_leaves_the_parameters() {
+    let (registry, mut w) = valley();
+    let method = Method::from(Lbfgs::new(1.0).strong_wolfe(25));
+    let mut lbfgs = build::<f64>(&method, &registry, &Settings::default()).unwrap();
+    let error = lbfgs.step_tensors(&mut w.clone(), &w).unwrap_err();
+    assert!(error.to_string().contains("step_with"), "{error}");
+    let start = w.clone();
+    let mut calls = 0;
+    let error = search(&mut *lbfgs, &mut w, &mut |w| {
+        calls += 1;
+        match calls {
+            1 => rosenbrock(w),
+            _ => Err("out of paper".into()),
+        }
+    })
+    .unwrap_err();
+    assert!(error.to_string().contains("out of paper"), "{error}");
+    assert_eq!(w[0].as_slice(), start[0].as_slice());
+    assert_eq!(w[1].as_slice(), start[1].as_slice());
+    // Nothing lower anywhere: the point stays, and the step says so.
+    let stats = search(&mut *lbfgs, &mut w, &mut |w| {
+        let (_, g) = rosenbrock(w)?;
+        Ok((
+            if w[0].to_tensor().as_slice()[0] == -1.2 {
+                0.0
+            } else {
+                1.0
+            },
+            g,
+        ))
+    })
+    .unwrap();
+    assert_eq!(stats.search_held, Some(false));
+    assert_eq!(w[0].as_slice(), start[0].as_slice());
+    // Values that are not finite are too far, and no start.
+    let error = search(&mut *lbfgs, &mut w, &mut |w| {
+        Ok((f64::NAN, rosenbrock(w)?.1))
+    });
+    assert!(error.unwrap_err().to_string().contains("NaN"));
+    // A stationary point.
+    let mut best = [
+        Tensor::full(&[1], 1.0).unwrap(),
+        Tensor::full(&[1, 1], 1.0).unwrap(),
+    ];
+    let stats = search(&mut *lbfgs, &mut best, &mut |w| rosenbrock(w)).unwrap();
+    assert_eq!((stats.evaluations, stats.search_held), (1, Some(true)));
+    // Other methods evaluate once.
+    let mut adam = build::<f64>(&Adam::new(0.1).into(), &registry, &Settings::default()).unwrap();
+    let stats = search(&mut *adam, &mut w, &mut |w| rosenbrock(w)).unwrap();
+    assert_eq!((stats.evaluations, stats.search_held), (1, None));
+    assert!((stats.value.unwrap() - 24.2).abs() < 1e-12);
+}
+
+#[test]
+fn lbfgs_refuses_what_one_vector_cannot_have() {
+    let refused = |group: Group, method: Lbfgs, clip: Option<Clip>| {
+        let mut registry = Registry::new();
+        registry.add_group(group).unwrap();
+        registry
+            .add(ParameterSpec::new("w", &[2]).group("g"))
+            .unwrap();
+        let settings = Settings {
+            clip: clip.unwrap_or_default(),
+            ..Settings::default()
+        };
+        let built = build::<f64>(&method.into(), &registry, &settings);
+        built.err().map(|error| error.to_string())
+    };
+    let group = || Group::new("g");
+    let search = || Lbfgs::new(1.0).strong_wolfe(10);
+    let text = refused(group().weight_decay(0.1), Lbfgs::new(1.0), None).unwrap();
+    assert!(text.contains("weight_decay"), "{text}");
+    let text = refused(group().rate(0.5), search(), None).unwrap();
+    assert!(text.contains("group rate"), "{text}");
+    let text = refused(group(), search(), Some(Clip::Norm(1.0))).unwrap();
+    assert!(text.contains("clip"), "{text}");
+    let text = refused(group(), Lbfgs::new(1.0).strong_wolfe(0), None).unwrap();
+    assert!(text.contains("strong_wolfe"), "{text}");
+    assert!(refused(group().rate(0.5), Lbfgs::new(1.0), Some(Clip::Norm(1.0))).is_none());
+}

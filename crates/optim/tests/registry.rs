@@ -27,6 +27,7 @@ fn methods() -> Vec<Method> {
             .block(3)
             .into(),
         Shampoo::new(0.1).every(2).roots(warm).into(),
+        Shampoo::new(0.1).every(3).background(2).into(),
         Soap::new(0.1).every(2).into(),
         NormDescent::new(0.1).momentum(0.9).nesterov(true).into(),
         Muon::new(0.1).into(),
@@ -37,9 +38,7 @@ fn methods() -> Vec<Method> {
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry
-        .add_group(Group::new("slow").rate(0.1).weight_decay(0.5))
-        .unwrap();
+    registry.add_group(Group::new("slow").rate(0.1)).unwrap();
     registry.add(ParameterSpec::new("matrix", &[4, 3])).unwrap();
     registry
         .add(ParameterSpec::new("bias", &[4]).group("slow"))
@@ -270,8 +269,10 @@ fn groups_scale_the_rate_and_replace_the_decay() {
         ..Settings::default()
     };
     let method = Sgd::new(0.5).weight_decay(0.1).into();
-    let mut optimizer = build::<f64>(&method, &registry(), &settings).unwrap();
-    let registry = registry();
+    let mut registry = registry();
+    let group = Group::new("slow").rate(0.1).weight_decay(0.5);
+    registry.add_group(group).unwrap();
+    let mut optimizer = build::<f64>(&method, &registry, &settings).unwrap();
     let mut w = start(&registry);
     let g = gradients(&registry, 1);
     let stats = optimizer.step_tensors(&mut w, &g).unwrap();
@@ -387,4 +388,142 @@ fn single_precision_follows_double() {
             assert!(distance(&v.map(f64::from), w) < 2e-3, "{}", double.name());
         }
     }
+}
+
+/// As [`registry`], without a group.
+fn plain_registry() -> Registry {
+    let mut registry = Registry::new();
+    for (name, shape) in [
+        ("matrix", &[4, 3][..]),
+        ("bias", &[4]),
+        ("cube", &[2, 3, 2]),
+    ] {
+        registry.add(ParameterSpec::new(name, shape)).unwrap();
+    }
+    registry
+}
+
+#[test]
+fn a_mask_can_change_during_a_run() {
+    let registry = plain_registry();
+    for method in methods() {
+        let mut optimizer = build::<f64>(&method, &registry, &Settings::default()).unwrap();
+        let mut w = start(&registry);
+        let mut run = |optimizer: &mut Box<dyn Optimizer<f64>>, steps: std::ops::Range<usize>| {
+            for step in steps {
+                optimizer
+                    .step_tensors(&mut w, &gradients(&registry, step))
+                    .unwrap();
+            }
+            w.clone()
+        };
+        let before = run(&mut optimizer, 1..5);
+        optimizer.freeze(&|spec| spec.name == "bias").unwrap();
+        let state = optimizer.state();
+        assert!(!state.entries.keys().any(|key| key.starts_with("bias/")));
+        assert!(state.parameters.iter().all(|(name, _)| name != "bias"));
+        let frozen = run(&mut optimizer, 5..9);
+        assert_eq!(frozen[1].as_slice(), before[1].as_slice());
+        assert_ne!(frozen[0].as_slice(), before[0].as_slice());
+        optimizer.freeze(&|_| false).unwrap();
+        let thawed = run(&mut optimizer, 9..13);
+        let name = optimizer.name();
+        assert_ne!(thawed[1].as_slice(), frozen[1].as_slice(), "{name}");
+        assert!(
+            thawed.iter().all(|w| w.first_non_finite().is_none()),
+            "{name}"
+        );
+        assert_eq!(optimizer.state().parameters.len(), 3);
+    }
+    // The others go on as if they had always been alone.
+    let mut both = optimizer(Adam::new(0.1), &registry);
+    let mut w = start(&registry);
+    let mut alone = start(&registry);
+    let mut other = optimizer(Adam::new(0.1), &registry);
+    for step in 1..9 {
+        if step == 4 {
+            both.freeze(&|spec| spec.name != "cube").unwrap();
+        }
+        both.step_tensors(&mut w, &gradients(&registry, step))
+            .unwrap();
+        other
+            .step_tensors(&mut alone, &gradients(&registry, step))
+            .unwrap();
+    }
+    assert_eq!(w[2].as_slice(), alone[2].as_slice());
+    // What does not fit a norm cannot be thawed, and nothing changes.
+    let mut registry = Registry::new();
+    registry.add(ParameterSpec::new("w", &[2, 2])).unwrap();
+    let odd = ParameterSpec::new("odd", &[3]).role(Role::Custom(NormSpec::Conv2d));
+    registry.add(odd.frozen(true)).unwrap();
+    let mut norms = optimizer(NormDescent::new(0.1), &registry);
+    assert!(norms.freeze(&|_| false).is_err());
+    assert_eq!(norms.state().parameters.len(), 1);
+}
+
+#[test]
+fn gradients_are_clipped_by_norm_or_value() {
+    let registry = plain_registry();
+    let moved = |clip: Option<Clip>, scale: f64| {
+        let settings = Settings {
+            clip: clip.unwrap_or_default(),
+            ..Settings::default()
+        };
+        let mut optimizer = build::<f64>(&Sgd::new(1.0).into(), &registry, &settings).unwrap();
+        let mut w = start(&registry);
+        let g: Vec<_> = gradients(&registry, 1)
+            .iter()
+            .map(|g| g.map(|g| g * scale))
+            .collect();
+        let stats = optimizer.step_tensors(&mut w, &g).unwrap();
+        let change = start(&registry)
+            .iter()
+            .zip(&w)
+            .flat_map(|(a, b)| {
+                let pairs = a.as_slice().iter().zip(b.as_slice());
+                pairs.map(|(a, b)| a - b).collect::<Vec<f64>>()
+            })
+            .collect::<Vec<f64>>();
+        (stats.gradient_norm, change)
+    };
+    let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let (size, free) = moved(None, 1.0);
+    let (told, clipped) = moved(Some(Clip::Norm(0.5)), 1.0);
+    assert_eq!(told, size);
+    assert!((length(&clipped) - 0.5).abs() < 1e-14);
+    for (clipped, free) in clipped.iter().zip(&free) {
+        assert!((clipped - free * 0.5 / size).abs() < 1e-14);
+    }
+    assert_eq!(moved(Some(Clip::Norm(2.0 * size)), 1.0).1, free);
+    // Norms whose squares leave the range of numbers.
+    let (_, huge) = moved(Some(Clip::Norm(0.5)), 1e200);
+    assert!((length(&huge) - 0.5).abs() < 1e-14);
+    let (_, bounded) = moved(Some(Clip::Value(0.3)), 1.0);
+    for (bounded, free) in bounded.iter().zip(&free) {
+        assert!((bounded - free.clamp(-0.3, 0.3)).abs() < 1e-15);
+    }
+    for most in [0.0, -1.0, f64::NAN] {
+        let settings = Settings {
+            clip: Clip::Norm(most),
+            ..Settings::default()
+        };
+        let error = build::<f64>(&Sgd::new(1.0).into(), &registry, &settings);
+        assert!(error.err().unwrap().to_string().contains("clip"));
+    }
+}
+
+#[test]
+fn the_rate_can_change_during_a_run() {
+    let mut sgd = optimizer(Sgd::new(1.0), &alone(&[1]));
+    let mut w = [Tensor::zeros(&[1]).unwrap()];
+    let one = [Tensor::full(&[1], 1.0).unwrap()];
+    sgd.step_tensors(&mut w, &one).unwrap();
+    sgd.set_rate(0.25).unwrap();
+    assert_eq!(sgd.step_tensors(&mut w, &one).unwrap().rate, 0.25);
+    assert_eq!(w[0].as_slice(), [-1.25]);
+    let mut again = optimizer(Sgd::new(1.0), &alone(&[1]));
+    again.restore(&sgd.state()).unwrap();
+    assert_eq!(again.rate(), 0.25);
+    assert!(again.set_rate(f64::NAN).is_err() && again.set_rate(-1.0).is_err());
+    assert_eq!(again.rate(), 0.25);
 }

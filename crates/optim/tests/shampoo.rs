@@ -276,6 +276,65 @@ fn roots_are_refreshed_on_schedule() {
     assert_eq!(computed, [0, 2, 0, 0, 2, 0, 0, 2]);
 }
 
+/// Roots begun at steps 3 and 5 serve from steps 5 and 7 on; the first at once.
+#[test]
+fn roots_from_the_background_are_taken_at_their_step() {
+    let method = plain().every(2).background(2);
+    let registry = alone(&[3, 2]);
+    let mut optimizer = optimizer(method.clone(), &registry);
+    let mut w = [wave(&[3, 2], 0.0)];
+    let mut by_hand = w[0].clone();
+    let gradients = waves(&[3, 2], 8);
+    let mut computed = Vec::new();
+    for (number, g) in gradients.iter().enumerate() {
+        let stats = optimizer
+            .step_tensors(&mut w, std::slice::from_ref(g))
+            .unwrap();
+        computed.push(stats.roots_computed);
+        let step = number + 1;
+        let seen = match step {
+            1..5 => 1,
+            5..7 => 3,
+            _ => 5,
+        };
+        let sum = |part: &dyn Fn(&Tensor<f64>) -> Tensor<f64>| {
+            let mut parts = gradients[..seen].iter().map(part);
+            let first = parts.next().unwrap();
+            let sum = parts.fold(first.into_vec(), |mut sum, next| {
+                sum.iter_mut()
+                    .zip(next.as_slice())
+                    .for_each(|(sum, next)| *sum += next);
+                sum
+            });
+            let n = sum.len().isqrt();
+            Tensor::from_vec(sum, &[n, n]).unwrap()
+        };
+        let root = |h: Tensor<f64>| {
+            let ridge = Ridge::Absolute(1e-4);
+            tensegrity_linalg::inverse_root(&h.view(), 4.0, ridge, RootMethod::Eigen)
+                .unwrap()
+                .root
+        };
+        let left = root(sum(&|g| product(g, &transposed(g))));
+        let right = root(sum(&|g| product(&transposed(g), g)));
+        let direction = product(&product(&left, g), &right);
+        for (w, d) in by_hand.as_mut_slice().iter_mut().zip(direction.as_slice()) {
+            *w -= 0.1 * d;
+        }
+        // Rounding of the singular side is magnified by 1/ε.
+        assert!(distance(&w[0], &by_hand) < 1e-10, "step {step}");
+    }
+    assert_eq!(computed, [2, 0, 0, 0, 2, 0, 2, 0]);
+    let plan = method.memory::<f64>(&registry).unwrap();
+    assert_eq!(plan[0].background, plan[0].roots);
+    let late = build::<f64>(
+        &plain().background(2).into(),
+        &registry,
+        &Settings::default(),
+    );
+    assert!(late.err().unwrap().to_string().contains("background is 2"));
+}
+
 #[test]
 fn averages_are_corrected_for_their_start() {
     // A constant gradient: the corrected average of GGᵀ is GGᵀ at every step.

@@ -2,9 +2,11 @@
 
 mod array;
 mod decompose;
+mod derivative;
 mod einsum;
 mod energy;
 mod fit;
+mod optim;
 mod plan;
 
 use pyo3::prelude::*;
@@ -35,6 +37,8 @@ fn _tensegrity(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(einsum::einsum, module)?)?;
     module.add_function(wrap_pyfunction!(einsum::contract_log, module)?)?;
+    module.add_function(wrap_pyfunction!(derivative::vjp, module)?)?;
+    module.add_function(wrap_pyfunction!(derivative::hvp, module)?)?;
     module.add_function(wrap_pyfunction!(plan::plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::find_path, module)?)?;
     module.add_class::<plan::Plan>()?;
@@ -52,5 +56,5 @@ fn _tensegrity(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<energy::Meter>()?;
     module.add_function(wrap_pyfunction!(energy::energy_probe, module)?)?;
     module.add_function(wrap_pyfunction!(energy::energy_estimate, module)?)?;
-    Ok(())
+    optim::register(module)
 }

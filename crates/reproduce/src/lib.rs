@@ -14,8 +14,12 @@
 //! neither prints nor reads the environment.
 
 mod claim;
+mod digits;
 mod energy;
 mod error;
+mod kronecker;
+mod norms;
+mod shampoo;
 
 pub use claim::{Claim, Options, Reproduction};
 pub use error::{Error, Result};
@@ -26,7 +30,11 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, f64);
 type Run = fn(&Options, Progress<'_>) -> Result<Reproduction>;
 
 /// Every system that can be reproduced, by id.
-const SYSTEMS: &[(&str, Run)] = &[("energy", energy::reproduce)];
+const SYSTEMS: &[(&str, Run)] = &[
+    ("energy", energy::reproduce),
+    ("norms", norms::reproduce),
+    ("shampoo", shampoo::reproduce),
+];
 
 /// The ids [`reproduce`] knows, sorted.
 pub fn ids() -> Vec<&'static str> {

@@ -11,6 +11,8 @@
 //! | [`linalg`] | products, QR, SVD, eigh, Cholesky, truncated SVD |
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
 //! | [`contract`] | planners, plans, execution |
+//! | [`grad`] | derivatives of any order |
+//! | [`optim`] | optimisers, norms and their duality maps |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
 //! | [`meter`] | energy of a computation |
@@ -31,8 +33,10 @@ pub use tensegrity_contract::einsum;
 pub use tensegrity_decompose as decompose;
 pub use tensegrity_diagram as diagram;
 pub use tensegrity_fit as fit;
+pub use tensegrity_grad as grad;
 pub use tensegrity_linalg as linalg;
 pub use tensegrity_meter as meter;
+pub use tensegrity_optim as optim;
 pub use tensegrity_report as report;
 pub use tensegrity_tensor::{
     Array, DType, Element, Error, Real, Scalar, SplitMix64, Tensor, View, ViewMut, c64, c128, file,

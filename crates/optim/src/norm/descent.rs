@@ -234,7 +234,7 @@ impl<T: Float> Rule<T> for NormRule<T> {
             descend(slot.value, slot.rate * eta / scale, dual.as_slice());
         }
         Ok(Tally {
-            rate: Some(self.options.rate * moment.schedule * eta),
+            rate: Some(moment.rate * eta),
             ..Tally::default()
         })
     }

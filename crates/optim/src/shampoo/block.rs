@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tensegrity_linalg::{Ridge, RootMethod};
+use tensegrity_linalg::RootMethod;
 
 use super::Shampoo;
 use crate::modal::{mode_gram, mode_product, mode_scale, mode_squares};
@@ -144,37 +144,6 @@ impl<S: Float> Block<S> {
             archive.variable(format!("{prefix}/basis/{number}"), &mut mode.basis, fits)?;
         }
         Ok(())
-    }
-}
-
-impl<S: Float> Mode<S> {
-    /// Takes over a root of the statistics times `1/correction`, computed from
-    /// the statistics themselves with ε times `correction`.
-    pub(super) fn set_root(&mut self, root: Vec<S>, correction: f64, p: f64) {
-        self.root = root;
-        if correction != 1.0 {
-            let factor = S::of(correction.powf(1.0 / p));
-            self.root.iter_mut().for_each(|x| *x *= factor);
-        }
-    }
-
-    /// The root of a diagonal mode; `None` if it leaves the range of numbers.
-    pub(super) fn diagonal_root(&self, p: f64, ridge: Ridge) -> Option<Vec<S>> {
-        let most = self
-            .statistics
-            .iter()
-            .map(|h| h.to_f64())
-            .fold(0.0, f64::max);
-        let ridge = match ridge {
-            Ridge::Absolute(eps) => eps,
-            Ridge::Relative(eps) => eps * most,
-        };
-        let root: Vec<S> = self
-            .statistics
-            .iter()
-            .map(|h| S::of((h.to_f64() + ridge).powf(-1.0 / p)))
-            .collect();
-        root.iter().all(|x| x.to_f64().is_finite()).then_some(root)
     }
 }
 

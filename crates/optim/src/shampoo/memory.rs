@@ -17,13 +17,16 @@ pub struct MemoryPlan {
     pub roots: usize,
     /// Averages, graft and momentum: copies of the parameter.
     pub copies: usize,
+    /// Roots that wait for their step; while they are computed, as much again
+    /// for the statistics they are computed from.
+    pub background: usize,
 }
 
 impl MemoryPlan {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.statistics + self.roots + self.copies
+        self.statistics + self.roots + self.copies + self.background
     }
 }
 
@@ -61,6 +64,11 @@ impl Shampoo {
                 blocks: blocks.len(),
                 statistics: numbers * statistic,
                 roots: (numbers + bases) * statistic,
+                background: if self.delay > 0 {
+                    (numbers + bases) * statistic
+                } else {
+                    0
+                },
                 copies: copies * spec.shape.iter().product::<usize>() * element,
             }
         };

@@ -6,6 +6,7 @@
 mod block;
 mod graft;
 mod memory;
+mod refresh;
 mod rule;
 
 pub use graft::Graft;
@@ -63,6 +64,7 @@ pub struct Shampoo {
     graft: Graft,
     start: u64,
     every: u64,
+    delay: u64,
     roots: RootMethod,
     precision: Precision,
 }
@@ -90,6 +92,7 @@ impl Shampoo {
             graft: Graft::None,
             start: 1,
             every: 10,
+            delay: 0,
             roots: RootMethod::Eigen,
             precision: Precision::Double,
         }
@@ -217,6 +220,17 @@ impl Shampoo {
         self
     }
 
+    /// Compute roots beside the steps, on a thread of their own: those begun at a
+    /// refresh are taken this many steps later, at most [`Shampoo::every`], whether
+    /// they were ready before or must be waited for, so results do not depend on
+    /// speed. Zero (the default) computes them in the step. The first roots are
+    /// always computed in their step.
+    #[must_use]
+    pub fn background(mut self, delay: u64) -> Self {
+        self.delay = delay;
+        self
+    }
+
     /// How roots are computed; [`RootMethod::Orthogonal`] starts from the
     /// previous basis.
     #[must_use]
@@ -267,6 +281,13 @@ impl Shampoo {
             "every",
             self.every,
             "give one step or more",
+        )?;
+        require(
+            self.delay <= self.every,
+            NAME,
+            "background",
+            self.delay,
+            "roots are due before the next ones begin: give at most the steps between two",
         )?;
         require(
             self.start > 0,

@@ -1,9 +1,7 @@
 //! The step of Shampoo.
 
-use tensegrity_linalg::{Ridge, RootTask, inverse_roots};
-use tensegrity_tensor::View;
-
-use super::block::{Block, cut, dimensions, is_warm};
+use super::block::{Block, Mode, cut, dimensions};
+use super::refresh::{Background, ModeRoot, Recipe, install, now};
 use super::{Graft, Shampoo};
 use crate::float::norm;
 use crate::modal::{gather, scatter};
@@ -20,6 +18,7 @@ pub(super) struct ShampooRule<T, S> {
     /// The graft's averages.
     graft: Buffers<T>,
     velocity: Buffers<T>,
+    background: Background<S>,
 }
 
 /// The blocks of a parameter.
@@ -60,11 +59,15 @@ fn power(beta: f64, step: u64) -> f64 {
 
 impl<T: Float, S: Float> ShampooRule<T, S> {
     pub(super) fn new(options: &Shampoo, specs: &[&ParameterSpec]) -> Self {
+        let preconditioners: Vec<Preconditioner<S>> = specs
+            .iter()
+            .map(|spec| Preconditioner::new(spec, options))
+            .collect();
+        let blocks = preconditioners.iter().flat_map(|p| &p.blocks);
+        let modes = blocks.map(|block| block.modes.len()).sum();
         Self {
-            preconditioners: specs
-                .iter()
-                .map(|spec| Preconditioner::new(spec, options))
-                .collect(),
+            background: Background::new(if options.delay > 0 { modes } else { 0 }),
+            preconditioners,
             first: Buffers::new("first", specs, options.beta1 > 0.0),
             graft: Buffers::new("graft", specs, options.graft.has_state()),
             velocity: Buffers::new("velocity", specs, options.momentum > 0.0),
@@ -81,57 +84,53 @@ impl<T: Float, S: Float> ShampooRule<T, S> {
         }
     }
 
-    /// The roots of all modes of all blocks, in one batch.
+    /// Every mode with the order of its root.
+    fn modes(&self) -> impl Iterator<Item = (&Mode<S>, f64)> {
+        self.preconditioners.iter().flat_map(|preconditioner| {
+            let modes = preconditioner.blocks.iter().flat_map(|block| &block.modes);
+            modes.map(|mode| (mode, preconditioner.p))
+        })
+    }
+
+    fn install(&mut self, found: Vec<ModeRoot<S>>, tally: &mut Tally) {
+        let blocks = self.preconditioners.iter_mut().flat_map(|p| &mut p.blocks);
+        let (computed, failed) = install(blocks.flat_map(|block| &mut block.modes), found);
+        tally.roots_computed += computed;
+        tally.roots_failed += failed;
+    }
+
+    /// Takes the roots that are due at this step, and begins with new ones if
+    /// it is their turn.
     fn refresh(&mut self, step: u64) -> Tally {
-        let correction = self.correction(self.options.beta2, step);
-        // (H/c + ε)^(−1/p) = c^(1/p)·(H + c·ε)^(−1/p) spares the copies of H/c.
-        let ridge = match self.options.ridge {
-            Ridge::Absolute(eps) => Ridge::Absolute(eps * correction),
-            relative => relative,
-        };
+        let Shampoo {
+            start,
+            every,
+            delay,
+            roots: method,
+            ridge,
+            beta2,
+            ..
+        } = self.options;
         let mut tally = Tally::default();
-        let mut tasks = Vec::new();
-        for preconditioner in &self.preconditioners {
-            for mode in preconditioner.blocks.iter().flat_map(|block| &block.modes) {
-                if mode.diagonal {
-                    continue;
-                }
-                let shape = [mode.length, mode.length];
-                tasks.push(RootTask {
-                    matrix: View::from_slice(&mode.statistics, &shape),
-                    p: preconditioner.p,
-                    start: (!mode.basis.is_empty()).then(|| View::from_slice(&mode.basis, &shape)),
-                });
-            }
+        if let Some(found) = self.background.due(step) {
+            self.install(found, &mut tally);
         }
-        let mut roots = inverse_roots(&tasks, ridge, self.options.roots).into_iter();
-        drop(tasks);
-        let warm = is_warm(self.options.roots);
-        for preconditioner in &mut self.preconditioners {
-            let p = preconditioner.p;
-            for mode in preconditioner
-                .blocks
-                .iter_mut()
-                .flat_map(|block| &mut block.modes)
-            {
-                let found = if mode.diagonal {
-                    mode.diagonal_root(p, ridge)
-                } else {
-                    roots.next().and_then(|found| found.ok()).map(|found| {
-                        if let Some(basis) = found.basis.filter(|_| warm) {
-                            mode.basis = basis.into_vec();
-                        }
-                        found.root.into_vec()
-                    })
-                };
-                match found {
-                    Some(root) => {
-                        mode.set_root(root, correction, p);
-                        tally.roots_computed += 1;
-                    }
-                    None => tally.roots_failed += 1,
-                }
-            }
+        if step < start || !(step - start).is_multiple_of(every) {
+            return tally;
+        }
+        let recipe = Recipe {
+            method,
+            ridge,
+            correction: self.correction(beta2, step),
+        };
+        // Without the first roots there is no direction.
+        if delay == 0 || step == start {
+            let found = now(self.modes(), recipe);
+            self.install(found, &mut tally);
+        } else {
+            let mut background = std::mem::replace(&mut self.background, Background::new(0));
+            background.begin(self.modes(), recipe, step + delay);
+            self.background = background;
         }
         tally
     }
@@ -203,11 +202,7 @@ impl<T: Float, S: Float> Rule<T> for ShampooRule<T, S> {
             gradients.push(gradient);
         }
         let preconditioned = step >= options.start;
-        let mut tally = if preconditioned && (step - options.start).is_multiple_of(options.every) {
-            self.refresh(step)
-        } else {
-            Tally::default()
-        };
+        let mut tally = self.refresh(step);
         tally.roots_failed += overflowed;
         for (number, (slot, gradient)) in slots.iter_mut().zip(gradients).enumerate() {
             let mut averaged = gradient;
@@ -254,6 +249,14 @@ impl<T: Float, S: Float> Rule<T> for ShampooRule<T, S> {
             for (number, block) in preconditioner.blocks.iter_mut().enumerate() {
                 block.archive(&format!("{}/{number}", preconditioner.name), archive)?;
             }
+        }
+        // Roots on their way belong to the modes they began with.
+        if self.options.delay > 0 && !archive.is_transfer() {
+            let sizes: Vec<usize> = self
+                .modes()
+                .map(|(mode, _)| mode.statistics.len())
+                .collect();
+            self.background.archive(&sizes, archive)?;
         }
         self.first.archive(archive)?;
         self.graft.archive(archive)?;

@@ -1,8 +1,9 @@
 """Tensegrity: an engine for structured tensors.
 
-``einsum`` and ``plan`` contract networks of arrays; ``decompose`` has Tucker,
-tensor trains and CP under TensorLy's names; ``energy`` meters what it costs; ``fit`` finds the smallest
-structure that holds an array to a given error; ``read`` and ``load`` open files.
+``einsum`` and ``plan`` contract networks of arrays, ``vjp`` and ``hvp`` differentiate
+them; ``optim`` has optimisers of arrays in place; ``decompose`` has Tucker, tensor
+trains and CP under TensorLy's names; ``energy`` meters what it costs; ``fit`` finds the
+smallest structure that holds an array to a given error; ``read`` and ``load`` open files.
 
 Arrays go in and out as NumPy arrays without copies; long calls release the
 interpreter lock. Everything random takes a ``seed``.
@@ -14,7 +15,7 @@ array([[ 5., 14.],
        [14., 50.]])
 """
 
-from . import decompose, energy
+from . import decompose, energy, optim
 from ._tensegrity import (
     Fit,
     Plan,
@@ -22,11 +23,13 @@ from ._tensegrity import (
     contract_log,
     einsum,
     fit,
+    hvp,
     load,
     plan,
     read,
     set_threads,
     threads,
+    vjp,
 )
 from ._optimizer import Optimizer
 
@@ -40,9 +43,12 @@ __all__ = [
     "einsum",
     "energy",
     "fit",
+    "hvp",
     "load",
+    "optim",
     "plan",
     "read",
     "set_threads",
     "threads",
+    "vjp",
 ]

@@ -1,6 +1,6 @@
 """Types of the compiled module; the docstrings are in it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Self
 
@@ -29,6 +29,15 @@ def einsum(
 def contract_log(
     expression: str, *arrays: ArrayLike, optimize: str | bool = "auto"
 ) -> tuple[Array, float]: ...
+def vjp(
+    expression: str, *arrays: ArrayLike, cotangent: ArrayLike | None = None
+) -> list[Array]: ...
+def hvp(
+    expression: str,
+    arrays: Sequence[ArrayLike],
+    tangents: Sequence[ArrayLike | None],
+    cotangent: ArrayLike | None = None,
+) -> list[Array]: ...
 def plan(
     expression: str,
     *shapes: Sequence[int],
@@ -228,3 +237,248 @@ def energy_estimate(
     device: str | None = None,
     trials: int = 1,
 ) -> dict[str, Any]: ...
+
+_Arrays = Mapping[str, Array] | Sequence[Array] | Sequence[tuple[str, Array]]
+_Parameters = _Arrays | Sequence[dict[str, Any]]
+_Gradients = Mapping[str, ArrayLike] | Sequence[ArrayLike | None]
+_Polar = Literal["svd", "muon", "quintic", "cubic"]
+
+class Schedule:
+    @staticmethod
+    def constant() -> Schedule: ...
+    @staticmethod
+    def linear(steps: int, last: float = 0.0) -> Schedule: ...
+    @staticmethod
+    def cosine(steps: int, last: float = 0.0) -> Schedule: ...
+    def warm_up(self, steps: int) -> Schedule: ...
+    def __call__(self, step: int) -> float: ...
+
+class StepStats:
+    @property
+    def step(self) -> int: ...
+    @property
+    def skipped(self) -> bool: ...
+    @property
+    def skipped_total(self) -> int: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def gradient_norm(self) -> float: ...
+    @property
+    def update_norm(self) -> float | None: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def search_held(self) -> bool | None: ...
+    @property
+    def roots_computed(self) -> int: ...
+    @property
+    def roots_failed(self) -> int: ...
+    @property
+    def roots_failed_total(self) -> int: ...
+
+class Optimizer:
+    """Keyword options of every optimiser (``options``): ``schedule``, ``nonfinite``,
+    ``clip_norm``, ``clip_value``, ``roles``, ``frozen``, ``measure_updates``."""
+
+    lr: float
+    @property
+    def params(self) -> dict[str, Array]: ...
+    def step(
+        self, grads: _Gradients | Callable[[], tuple[float, _Gradients]]
+    ) -> StepStats: ...
+    def freeze(self, parameters: Sequence[str | int]) -> None: ...
+    def thaw(self, parameters: Sequence[str | int]) -> None: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+class Sgd(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        **options: Any,
+    ) -> None: ...
+
+class AdaGrad(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1e-2,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        **options: Any,
+    ) -> None: ...
+
+class Adam(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        **options: Any,
+    ) -> None: ...
+
+class AdamW(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        **options: Any,
+    ) -> None: ...
+
+class Lamb(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 1e-2,
+        **options: Any,
+    ) -> None: ...
+
+class Lbfgs(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1.0,
+        history_size: int = 10,
+        *,
+        line_search_fn: Literal["strong_wolfe"] | None = None,
+        max_eval: int = 25,
+        **options: Any,
+    ) -> None: ...
+
+class Shampoo(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 0.1,
+        betas: tuple[float, float] = (0.0, 1.0),
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+        *,
+        relative_eps: bool = False,
+        decoupled_weight_decay: bool = True,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        precondition_frequency: int = 10,
+        background_steps: int = 0,
+        start_preconditioning_step: int = 1,
+        max_preconditioner_dim: int | None = 1024,
+        merge_dims: int | None = None,
+        squeeze_dims: bool = True,
+        diagonal_above: int = 1200,
+        graft: Literal["sgd", "adagrad", "rmsprop", "adam"] | None = None,
+        graft_beta2: float = 0.999,
+        graft_eps: float = 1e-8,
+        exponent_multiplier: float = 1.0,
+        exponent_override: float | None = None,
+        bias_correction: bool = True,
+        root_method: Literal["eigen", "coupled_newton", "orthogonal"] = "eigen",
+        precision: Literal["f64", "f32"] = "f64",
+        **options: Any,
+    ) -> None: ...
+    def memory(self) -> list[dict[str, Any]]: ...
+
+class Soap(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 3e-3,
+        betas: tuple[float, float] = (0.95, 0.95),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        precondition_frequency: int = 10,
+        max_precond_dim: int = 10_000,
+        exact: bool = False,
+        **options: Any,
+    ) -> None: ...
+
+class NormDescent(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 0.02,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        *,
+        norm: str | None = None,
+        norms: Mapping[str, str] | None = None,
+        sharpness: float | None = None,
+        scales: Mapping[str, float] | None = None,
+        polar: _Polar = "svd",
+        polar_steps: int | None = None,
+        **options: Any,
+    ) -> None: ...
+
+class Muon(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        weight_decay: float = 0.0,
+        *,
+        ns_steps: int | None = None,
+        polar: _Polar = "muon",
+        variant: Literal["original", "optax"] = "original",
+        adam_lr: float = 3e-4,
+        adam_betas: tuple[float, float] = (0.9, 0.95),
+        adam_eps: float = 1e-8,
+        **options: Any,
+    ) -> None: ...
+
+class Prodigy(Optimizer):
+    def __init__(
+        self,
+        params: _Parameters,
+        lr: float = 1.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        d0: float = 1e-6,
+        d_coef: float = 1.0,
+        growth_rate: float = ...,
+        use_bias_correction: bool = False,
+        safeguard_warmup: bool = False,
+        averages: bool = True,
+        **options: Any,
+    ) -> None: ...
+
+def norm(x: ArrayLike, norm: str = "rms->rms") -> float: ...
+def dual_norm(g: ArrayLike, norm: str = "rms->rms") -> float: ...
+def dualize(g: ArrayLike, norm: str = "rms->rms", *, polar: _Polar = "svd") -> Array: ...
+def steepest(
+    g: ArrayLike, norm: str = "rms->rms", *, sharpness: float = 1.0
+) -> tuple[Array, float, float]: ...
+def polar(
+    a: ArrayLike,
+    method: _Polar = "svd",
+    *,
+    steps: int | None = None,
+    coefficients: Sequence[tuple[float, float, float]] | None = None,
+) -> Array: ...
+def inverse_root(
+    a: ArrayLike,
+    p: float,
+    *,
+    eps: float = 0.0,
+    relative: bool = False,
+    method: Literal["eigen", "coupled_newton"] = "eigen",
+) -> Array: ...
