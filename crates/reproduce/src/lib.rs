@@ -16,6 +16,7 @@
 mod claim;
 mod energy;
 mod error;
+mod third_order;
 
 pub use claim::{Claim, Options, Reproduction};
 pub use error::{Error, Result};
@@ -26,7 +27,10 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, f64);
 type Run = fn(&Options, Progress<'_>) -> Result<Reproduction>;
 
 /// Every system that can be reproduced, by id.
-const SYSTEMS: &[(&str, Run)] = &[("energy", energy::reproduce)];
+const SYSTEMS: &[(&str, Run)] = &[
+    ("energy", energy::reproduce),
+    ("third-order", third_order::reproduce),
+];
 
 /// The ids [`reproduce`] knows, sorted.
 pub fn ids() -> Vec<&'static str> {
