@@ -117,7 +117,7 @@ class Bench:
                     break
         except OSError:
             pass
-        packages = ("tensegrity", "numpy", "torch", "opt_einsum", "tensorly", "scipy", "pillow")
+        packages = ("tensegrity", "numpy", "torch", "opt_einsum", "tensorly", "scipy", "pillow", "OPTAMI")
         versions = {}
         for package in packages:
             try:

@@ -23,9 +23,9 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
             ("tensegrity-contract", "planner"),
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
-        "fit" => Ok(&[]),
+        "fit" | "minimize" => Ok(&[]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose and fit"
+            "unknown room {room:?}; there are spine, decompose, fit and minimize"
         )),
     }
 }

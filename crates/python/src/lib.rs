@@ -5,6 +5,7 @@ mod decompose;
 mod einsum;
 mod energy;
 mod fit;
+mod minimize;
 mod plan;
 
 use pyo3::prelude::*;
@@ -52,5 +53,5 @@ fn _tensegrity(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<energy::Meter>()?;
     module.add_function(wrap_pyfunction!(energy::energy_probe, module)?)?;
     module.add_function(wrap_pyfunction!(energy::energy_estimate, module)?)?;
-    Ok(())
+    minimize::register(module)
 }

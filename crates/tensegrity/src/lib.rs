@@ -11,6 +11,7 @@
 //! | [`linalg`] | products, QR, SVD, eigh, Cholesky, truncated SVD |
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
 //! | [`contract`] | planners, plans, execution |
+//! | [`optim`] | optimisers, norms and their duality maps; minimisers with second and third derivatives |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
 //! | [`meter`] | energy of a computation |
@@ -33,6 +34,7 @@ pub use tensegrity_diagram as diagram;
 pub use tensegrity_fit as fit;
 pub use tensegrity_linalg as linalg;
 pub use tensegrity_meter as meter;
+pub use tensegrity_optim as optim;
 pub use tensegrity_report as report;
 pub use tensegrity_tensor::{
     Array, DType, Element, Error, Real, Scalar, SplitMix64, Tensor, View, ViewMut, c64, c128, file,

@@ -1,7 +1,7 @@
 """Tensegrity: an engine for structured tensors.
 
 ``einsum`` and ``plan`` contract networks of arrays; ``decompose`` has Tucker,
-tensor trains and CP under TensorLy's names; ``energy`` meters what it costs; ``fit`` finds the smallest
+tensor trains and CP under TensorLy's names; ``energy`` meters what it costs; ``optim`` minimises; ``fit`` finds the smallest
 structure that holds an array to a given error; ``read`` and ``load`` open files.
 
 Arrays go in and out as NumPy arrays without copies; long calls release the
@@ -14,7 +14,7 @@ array([[ 5., 14.],
        [14., 50.]])
 """
 
-from . import decompose, energy
+from . import decompose, energy, optim
 from ._tensegrity import (
     Fit,
     Plan,
@@ -41,6 +41,7 @@ __all__ = [
     "energy",
     "fit",
     "load",
+    "optim",
     "plan",
     "read",
     "set_threads",

@@ -1,5 +1,6 @@
 from . import decompose as decompose
 from . import energy as energy
+from . import optim as optim
 from ._optimizer import Optimizer as Optimizer
 from ._tensegrity import Fit as Fit
 from ._tensegrity import Plan as Plan
