@@ -118,7 +118,7 @@ class Bench:
         except OSError:
             pass
         packages = ("tensegrity", "numpy", "torch", "opt_einsum", "tensorly", "scipy", "pillow",
-                    "pytorch_optimizer", "jax", "optax")
+                    "pytorch_optimizer", "jax", "optax", "OPTAMI")
         versions = {}
         for package in packages:
             try:

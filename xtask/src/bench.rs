@@ -23,10 +23,10 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
             ("tensegrity-contract", "planner"),
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
-        "fit" | "meter" => Ok(&[]),
+        "fit" | "meter" | "minimize" => Ok(&[]),
         "optim" => Ok(&[("tensegrity-optim", "optim")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose, fit, meter and optim"
+            "unknown room {room:?}; there are spine, decompose, fit, meter, minimize and optim"
         )),
     }
 }

@@ -6,6 +6,7 @@ mod derivative;
 mod einsum;
 mod energy;
 mod fit;
+mod minimize;
 mod optim;
 mod plan;
 
@@ -56,5 +57,6 @@ fn _tensegrity(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<energy::Meter>()?;
     module.add_function(wrap_pyfunction!(energy::energy_probe, module)?)?;
     module.add_function(wrap_pyfunction!(energy::energy_estimate, module)?)?;
+    minimize::register(module)?;
     optim::register(module)
 }

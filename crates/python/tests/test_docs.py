@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 import tensegrity as tg
-from tensegrity import _optimizer, _tensegrity, decompose, energy, optim
+from tensegrity import _minimize, _optimizer, _tensegrity, decompose, energy, optim
 
 STUBS = pathlib.Path(tg.__file__).parent
 
@@ -17,7 +17,7 @@ def test_docstring_examples_run():
     finder = doctest.DocTestFinder()
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     seen = 0
-    for module in (tg, _optimizer, decompose, energy, optim, _tensegrity):
+    for module in (tg, _minimize, _optimizer, decompose, energy, optim, _tensegrity):
         names = {"np": np, "tg": tg}
         for test in finder.find(module, module.__name__, module=False, extraglobs=names):
             if test.examples:

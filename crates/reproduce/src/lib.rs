@@ -20,6 +20,7 @@ mod error;
 mod kronecker;
 mod norms;
 mod shampoo;
+mod third_order;
 
 pub use claim::{Claim, Options, Reproduction};
 pub use error::{Error, Result};
@@ -34,6 +35,7 @@ const SYSTEMS: &[(&str, Run)] = &[
     ("energy", energy::reproduce),
     ("norms", norms::reproduce),
     ("shampoo", shampoo::reproduce),
+    ("third-order", third_order::reproduce),
 ];
 
 /// The ids [`reproduce`] knows, sorted.

@@ -12,7 +12,7 @@
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
 //! | [`contract`] | planners, plans, execution |
 //! | [`grad`] | derivatives of any order |
-//! | [`optim`] | optimisers, norms and their duality maps |
+//! | [`optim`] | optimisers, norms and their duality maps; minimisers with second and third derivatives |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
 //! | [`meter`] | energy of a computation |

@@ -223,10 +223,13 @@ impl Accelerated {
             margin: self.worst,
             steps: self.t,
             holds: self.holds,
-            total,
-            radial: self.schedule.radial(self.t, self.kappa),
+            weight: total,
+            regularizer: {
+                let radial = self.schedule.radial(self.t, self.kappa);
+                [radial.quadratic, radial.cubic, radial.quartic]
+            },
             value,
-            constant: self.estimate.constant,
+            intercept: self.estimate.constant,
             slope: norm(&self.estimate.slope),
         }
     }

@@ -38,7 +38,7 @@ impl Radial {
             let value = ((k4 * r + k3) * r + q) * r - n;
             let slope = (3.0 * k4 * r + 2.0 * k3) * r + q;
             let next = r - value / slope;
-            if !(next < r) {
+            if next >= r || next.is_nan() {
                 break;
             }
             r = next;
@@ -97,7 +97,6 @@ impl Estimate {
 /// the estimating function; where it holds, the gap is at most `A` times the
 /// regulariser of `ψ` at the solution, whatever constants the method ran with.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Certificate {
     /// Whether the inequality held after every accelerated step.
     pub held: bool,
@@ -106,12 +105,17 @@ pub struct Certificate {
     /// Accelerated steps since the last restart.
     pub steps: usize,
     /// Whether it holds after the last one.
-    pub(crate) holds: bool,
-    pub(crate) total: f64,
-    pub(crate) radial: Radial,
-    pub(crate) value: f64,
-    pub(crate) constant: f64,
-    pub(crate) slope: f64,
+    pub holds: bool,
+    /// `A` after the last one.
+    pub weight: f64,
+    /// `q`, `k₃`, `k₄` of the regulariser `(q/2)r² + (k₃/3)r³ + (k₄/4)r⁴` of `ψ`.
+    pub regularizer: [f64; 3],
+    /// `f(x)` of the returned point.
+    pub value: f64,
+    /// The sum of the linear lower bounds at `x₀`; times `A` it is on the scale of `f`.
+    pub intercept: f64,
+    /// The norm of that sum's gradient.
+    pub slope: f64,
 }
 
 impl Certificate {
@@ -121,8 +125,14 @@ impl Certificate {
     /// linear lower bounds give by themselves. For convex functions.
     #[must_use]
     pub fn bound(&self, radius: f64) -> f64 {
-        let linear = self.value - self.total * (self.constant - radius * self.slope);
-        let theory = self.total * self.radial.value(radius);
+        let linear = self.value - self.weight * (self.intercept - radius * self.slope);
+        let [quadratic, cubic, quartic] = self.regularizer;
+        let radial = Radial {
+            quadratic,
+            cubic,
+            quartic,
+        };
+        let theory = self.weight * radial.value(radius);
         if self.holds {
             linear.min(theory)
         } else {

@@ -33,22 +33,22 @@ pub(crate) fn extra_newton(run: &mut Run<'_>, start: Point) -> Result<StopReason
         let batch = run.probe.hessian_batch();
         let matrix = run.probe.hessian(&ahead, &batch)?;
         let spectrum = Spectrum::of(&matrix, x.len())?;
-        let g = spectrum.into_basis(&gradient);
+        let g = spectrum.rotated(&gradient);
         let stiff = gamma * weight * weight / total;
         let step: Vec<f64> = g
             .iter()
             .zip(&spectrum.values)
             .map(|(g, w)| -gamma * weight * g / (1.0 + stiff * w.max(0.0)))
             .collect();
-        let half = plus(&x, 1.0, &spectrum.out_of_basis(&step));
+        let half = plus(&x, 1.0, &spectrum.restored(&step));
         add(&mut sum, weight, &half);
         let average = scaled(1.0 / total, &sum);
         let batch = run.probe.gradient_batch();
         let fresh = run.probe.gradient(&average, &batch)?;
         // The error of the linearised gradient, in the eigenbasis.
-        let moved = spectrum.into_basis(&minus(&average, &ahead));
+        let moved = spectrum.rotated(&minus(&average, &ahead));
         let error: Vec<f64> = spectrum
-            .into_basis(&fresh)
+            .rotated(&fresh)
             .iter()
             .zip(&g)
             .zip(moved.iter().zip(&spectrum.values))

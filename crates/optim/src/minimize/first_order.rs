@@ -81,7 +81,8 @@ pub(crate) fn similar_triangles(run: &mut Run<'_>, mut point: Point) -> Result<S
                     value + dot(&middle.gradient, &moved) + 0.5 * smooth * dot(&moved, &moved);
                 let found = run.probe.trial(&x)?;
                 let rounding = 8.0 * f64::EPSILON * (value.abs() + found.abs());
-                if !(found <= bound + rounding) && attempts < MOST {
+                let fine = found <= bound + rounding;
+                if !fine && attempts < MOST {
                     smooth *= 2.0;
                     continue;
                 }

@@ -77,7 +77,7 @@ impl Krylov {
                 // The new start has found the lowest eigenvalue, or it goes on.
                 let mut first = vec![0.0; m];
                 first[0] = 1.0;
-                let tail = spectrum.out_of_basis(&first)[m - 1];
+                let tail = spectrum.restored(&first)[m - 1];
                 let scale = spectrum.values.iter().fold(0.0f64, |s, w| s.max(w.abs()));
                 settled = (outside * tail).abs() <= 1e-10 * scale;
             }

@@ -159,7 +159,7 @@ pub(crate) fn damped(run: &mut Run<'_>, mut constant: f64, mut point: Point) -> 
         let batch = run.probe.hessian_batch();
         let matrix = run.probe.hessian(&point.x, &batch)?;
         let spectrum = Spectrum::of(&matrix, point.x.len())?;
-        let g = spectrum.into_basis(&point.gradient);
+        let g = spectrum.rotated(&point.gradient);
         let mut attempts = 0;
         let (x, value, used) = loop {
             attempts += 1;
@@ -167,7 +167,7 @@ pub(crate) fn damped(run: &mut Run<'_>, mut constant: f64, mut point: Point) -> 
                 Method::DampedNewton => affine(&spectrum, &g, constant, run.options.hessian_error),
                 _ => regularized(&spectrum, &g, constant, run.options.hessian_error),
             };
-            let x = plus(&point.x, 1.0, &spectrum.out_of_basis(&step));
+            let x = plus(&point.x, 1.0, &spectrum.restored(&step));
             let used = if run.options.method == Method::DampedNewton {
                 constant
             } else {

@@ -79,12 +79,12 @@ pub(crate) fn solve(
     most: usize,
     enough: &mut dyn FnMut(&[f64], f64) -> Result<bool>,
 ) -> Result<TensorStep> {
-    let g = spectrum.into_basis(gradient);
+    let g = spectrum.rotated(gradient);
     let mut at = |step: Vec<f64>| -> Result<Iterate> {
         let length = norm(&step);
         let mut curved = vec![0.0; step.len()];
         if length > 0.0 {
-            curved = spectrum.into_basis(&third(&spectrum.out_of_basis(&step))?);
+            curved = spectrum.rotated(&third(&spectrum.restored(&step))?);
         }
         let radial = powers.shift + (0.5 * powers.cubic + powers.quartic * length) * length;
         let reference: Vec<f64> = step
@@ -138,7 +138,7 @@ pub(crate) fn solve(
         }
         rate = (1.5 * rate).min(1.0);
         now = next;
-        if enough(&spectrum.out_of_basis(&now.step), norm(&now.slope))? {
+        if enough(&spectrum.restored(&now.step), norm(&now.slope))? {
             break;
         }
     }
@@ -146,7 +146,7 @@ pub(crate) fn solve(
         norm: norm(&now.step),
         model: now.value,
         residual: norm(&now.slope),
-        step: spectrum.out_of_basis(&now.step),
+        step: spectrum.restored(&now.step),
         inner,
     })
 }

@@ -29,17 +29,17 @@ impl Spectrum {
     }
 
     /// `Qᵀ·x`.
-    pub(crate) fn into_basis(&self, x: &[f64]) -> Vec<f64> {
+    pub(crate) fn rotated(&self, x: &[f64]) -> Vec<f64> {
         multiply_transposed(&self.vectors, x)
     }
 
     /// `Q·x`.
-    pub(crate) fn out_of_basis(&self, x: &[f64]) -> Vec<f64> {
+    pub(crate) fn restored(&self, x: &[f64]) -> Vec<f64> {
         multiply(&self.vectors, x)
     }
 
     pub(crate) fn cubic_step(&self, gradient: &[f64], constants: Constants) -> CubicStep {
-        let g = self.into_basis(gradient);
+        let g = self.rotated(gradient);
         let solved = Diagonal::cubic(&self.values, &g, constants);
         let curved: Vec<f64> = solved
             .step
@@ -48,7 +48,7 @@ impl Spectrum {
             .map(|(s, w)| w * s)
             .collect();
         let mut result = CubicStep::measured(solved.step, &curved, &g, constants);
-        result.step = self.out_of_basis(&result.step);
+        result.step = self.restored(&result.step);
         result.hard = solved.hard;
         result.inner = solved.iterations;
         result

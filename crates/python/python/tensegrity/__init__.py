@@ -1,7 +1,7 @@
 """Tensegrity: an engine for structured tensors.
 
 ``einsum`` and ``plan`` contract networks of arrays, ``vjp`` and ``hvp`` differentiate
-them; ``optim`` has optimisers of arrays in place; ``decompose`` has Tucker, tensor
+them; ``optim`` has optimisers of arrays in place and minimisers; ``decompose`` has Tucker, tensor
 trains and CP under TensorLy's names; ``energy`` meters what it costs; ``fit`` finds the
 smallest structure that holds an array to a given error; ``read`` and ``load`` open files.
 

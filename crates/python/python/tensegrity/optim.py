@@ -1,4 +1,5 @@
-"""Optimisers of NumPy arrays in place, norms with their duality maps, schedules.
+"""Optimisers of NumPy arrays in place, norms with their duality maps, schedules, and
+minimisers of functions with first, second and third derivatives.
 
 An optimiser takes the arrays once and their gradients at every step, wherever those come
 from; ``tensegrity.vjp`` gives those of einsum expressions.
@@ -15,10 +16,12 @@ from; ``tensegrity.vjp`` gives those of einsum expressions.
 True
 """
 
+from ._minimize import MinimizeResult, minimize
 from ._tensegrity import (
     AdaGrad,
     Adam,
     AdamW,
+    Certificate,
     Lamb,
     Lbfgs,
     Muon,
@@ -64,8 +67,10 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Certificate",
     "Lamb",
     "Lbfgs",
+    "MinimizeResult",
     "Muon",
     "NormDescent",
     "Optimizer",
@@ -78,6 +83,7 @@ __all__ = [
     "dual_norm",
     "dualize",
     "inverse_root",
+    "minimize",
     "norm",
     "polar",
     "sign_sgd",

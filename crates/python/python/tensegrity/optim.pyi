@@ -1,5 +1,8 @@
 from typing import Any
 
+from ._minimize import MinimizeResult as MinimizeResult
+from ._minimize import minimize as minimize
+from ._tensegrity import Certificate as Certificate
 from ._tensegrity import AdaGrad as AdaGrad
 from ._tensegrity import Adam as Adam
 from ._tensegrity import AdamW as AdamW
