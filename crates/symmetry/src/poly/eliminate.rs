@@ -114,13 +114,35 @@ impl<'a> Operand<'a> {
                     }
                 }
             }
-            Operand::Fibres { .. } => {
-                for (i, y) in line.iter_mut().enumerate() {
-                    index[node] = i;
-                    *y *= self.at(index, n);
-                }
+            Operand::Fibres { fibres, axes } => {
+                let [p, q] = fibres.pair.map(|axis| index[axes[axis]]);
+                let along = if axes[fibres.pair[0]] == node { n } else { 1 };
+                let table = fibres.table[p * n + q..].iter().step_by(along);
+                let place = index[axes[fibres.axis]];
+                line.iter_mut()
+                    .zip(table)
+                    .for_each(|(y, &start)| match start {
+                        NONE => *y = 0.0,
+                        start => *y *= fibres.data[start + place],
+                    });
             }
         }
+    }
+
+    /// Whether the entries along `node` are known to be zero without a look.
+    fn is_empty(&self, index: &[usize], node: usize, n: usize) -> bool {
+        match self {
+            Operand::Fibres { fibres, axes } if axes[fibres.axis] == node => {
+                let [p, q] = fibres.pair.map(|axis| index[axes[axis]]);
+                fibres.table[p * n + q] == NONE
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether lines along `node` are fibres.
+    fn runs_along(&self, node: usize) -> bool {
+        matches!(self, Operand::Fibres { fibres, axes } if axes[fibres.axis] == node)
     }
 }
 
@@ -215,10 +237,14 @@ fn products(step: &Step, operands: &[Operand<'_>], x: &[f64], n: usize) -> Value
     let (open, summed) = (step.open, step.open);
     let Roles {
         outer,
-        row,
-        column,
+        mut row,
+        mut column,
         masked,
     } = roles(step);
+    if open == 2 && operands.iter().any(|f| f.runs_along(row)) {
+        // A sum of whole fibres.
+        std::mem::swap(&mut row, &mut column);
+    }
     let part = |has: &dyn Fn(&Factor) -> bool| -> Vec<&Operand<'_>> {
         step.factors
             .iter()
@@ -294,6 +320,9 @@ fn products(step: &Step, operands: &[Operand<'_>], x: &[f64], n: usize) -> Value
                         .for_each(|(sum, x)| *sum += weight * x);
                 } else {
                     index[summed] = v;
+                    if coupled.iter().any(|f| f.is_empty(&index, column, n)) {
+                        continue;
+                    }
                     line.copy_from_slice(entries);
                     coupled
                         .iter()
