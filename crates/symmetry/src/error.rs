@@ -70,12 +70,10 @@ pub enum Error {
         remedy: &'static str,
     },
     /// Text that is not what it should be.
-    #[error("{text:?} is not {what}: at position {position}, {problem}")]
+    #[error("{what}, at position {position}: {problem}")]
     Parse {
         /// What was to be read.
         what: &'static str,
-        /// The text.
-        text: String,
         /// Byte position in the text.
         position: usize,
         /// What is wrong there.

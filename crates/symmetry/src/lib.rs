@@ -4,7 +4,8 @@
 //! or Sp(n) are combinations of a few *diagrams*, which do not depend on n:
 //! [`HomSpace`] counts, lists and ranks them and picks bases, [`Diagram`] is one
 //! of them, with the operations of its category, [`Layer`] all of them with
-//! weights, and [`project()`] says how much of a tensor they explain.
+//! weights, and [`project()`] says how much of a tensor they explain. [`graph`]
+//! does the same for the automorphisms of one graph, [`poly`] for polynomials.
 //!
 //! Guarantees: counts and dimensions are exact or an error; nothing of size n^m
 //! is made unless a dense matrix is asked for; equal inputs give equal bits, on
@@ -17,10 +18,12 @@ mod basis;
 mod count;
 mod diagram;
 mod error;
+pub mod graph;
 mod group;
 mod layer;
 mod listing;
 mod moebius;
+pub mod poly;
 mod projection;
 mod row;
 mod space;

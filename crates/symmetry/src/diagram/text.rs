@@ -88,7 +88,6 @@ impl Reader<'_> {
     fn error_at(&self, position: usize, problem: impl Into<String>) -> Error {
         Error::Parse {
             what: "a diagram",
-            text: self.text.to_owned(),
             position,
             problem: problem.into(),
         }
