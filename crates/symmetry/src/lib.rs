@@ -15,6 +15,7 @@
 //! It builds diagrams of the spine and leaves their general contraction to it.
 
 mod basis;
+pub mod candidate;
 mod count;
 mod diagram;
 mod error;

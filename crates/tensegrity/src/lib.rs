@@ -12,6 +12,7 @@
 //! | [`diagram`] | diagrams, the einsum front end, drawing |
 //! | [`contract`] | planners, plans, execution |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
+//! | [`symmetry`] | maps that commute with a group, layers of them, projection |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
 //! | [`meter`] | energy of a computation |
 //! | [`report`] | HTML pages |
@@ -34,6 +35,7 @@ pub use tensegrity_fit as fit;
 pub use tensegrity_linalg as linalg;
 pub use tensegrity_meter as meter;
 pub use tensegrity_report as report;
+pub use tensegrity_symmetry as symmetry;
 pub use tensegrity_tensor::{
     Array, DType, Element, Error, Real, Scalar, SplitMix64, Tensor, View, ViewMut, c64, c128, file,
     set_threads, threads, with_tensor,
@@ -48,6 +50,7 @@ use tensegrity_fit::{Fit, FitOptions, Registry, Target};
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
     tensegrity_decompose::candidate::register(&mut registry);
+    tensegrity_symmetry::candidate::register(&mut registry);
     registry
 }
 
