@@ -25,6 +25,7 @@ mod error;
 mod fit;
 mod layout;
 mod magnitude;
+mod pattern;
 mod plain;
 mod problem;
 mod representation;

@@ -11,7 +11,8 @@
 //!   (left out if one each);
 //! - `dtype`, `shape`: of the array fitted;
 //! - `nodes`: one letter per operand, `u` packed with one step, `r` packed
-//!   with a step per row, `p` plain (left out if all are `u`).
+//!   with a step per row, `p` plain, `s` plain by pattern (left out if all are
+//!   `u`).
 //!
 //! Member `q` holds the packed stream; plain operand `k` is member `k`.
 //!
@@ -30,6 +31,7 @@ use tensegrity_tensor::{Array, DType, Scalar, Tensor, c64, c128};
 use crate::container::{Container, Data, Member};
 use crate::contraction::contract;
 use crate::magnitude::{exponent_of, power_of_two};
+use crate::pattern::{pattern_count, spread_patterns};
 use crate::{Error, Layout, NodeForm, Packed, Plain, Result, wiring};
 
 /// Version of the file format written and read.
@@ -49,6 +51,12 @@ pub enum Storage {
     },
     /// One by one.
     Plain(Plain),
+    /// One for every pattern of equal indices: of the node's axes the first are
+    /// the array's but its last; the others, which have one length `n`, share
+    /// the array's last axis, which runs over the set partitions of these axes
+    /// into at most `n` blocks, in lexicographic order of their restricted growth
+    /// strings. The entry of such a node depends on which indices are equal.
+    Patterned(Plain),
 }
 
 /// A stored tensor: a diagram with numbers.
@@ -150,6 +158,9 @@ impl Representation {
                 if shape != self.network.shape_of(wires) {
                     return Err("a plain node has another shape than its wires".into());
                 }
+            }
+            if let Storage::Patterned(plain) = storage {
+                check_patterned(plain, &self.network.shape_of(wires))?;
             }
         }
         let packed = self
@@ -286,7 +297,7 @@ impl Representation {
                     shape: shape(wires),
                     per_row: *per_row,
                 }),
-                Storage::Plain(_) => None,
+                Storage::Plain(_) | Storage::Patterned(_) => None,
             })
             .collect();
         let mut decoded = match &self.packed {
@@ -299,6 +310,13 @@ impl Representation {
             .zip(&self.storage)
             .map(|(wires, storage)| match storage {
                 Storage::Plain(plain) => Ok(plain.values()),
+                Storage::Patterned(plain) => {
+                    let shape = shape(wires);
+                    let lead = plain.shape().len() - 1;
+                    let n = shape.last().copied().unwrap_or(1);
+                    spread_patterns(&plain.values::<T>(), shape.len() - lead, n)
+                        .ok_or_else(|| Error::damaged("a patterned node has the wrong length"))
+                }
                 Storage::Packed { .. } => {
                     let values = decoded.next().expect("one per packed operand");
                     Ok(Tensor::from_vec(values, &shape(wires))?)
@@ -492,14 +510,15 @@ impl Representation {
                 Storage::Packed { per_row: false } => 'u',
                 Storage::Packed { per_row: true } => 'r',
                 Storage::Plain(_) => 'p',
+                Storage::Patterned(_) => 's',
             })
             .collect();
-        if letters.contains(['r', 'p']) {
+        if letters.contains(['r', 'p', 's']) {
             put("nodes", letters);
         }
         let mut members = Vec::new();
         for (number, storage) in self.storage.iter().enumerate() {
-            if let Storage::Plain(plain) = storage {
+            if let Storage::Plain(plain) | Storage::Patterned(plain) = storage {
                 members.push(Member {
                     name: number.to_string(),
                     dtype: plain.member_dtype(),
@@ -587,7 +606,16 @@ impl Representation {
             storage.push(match letter {
                 'u' => Storage::Packed { per_row: false },
                 'r' => Storage::Packed { per_row: true },
-                'p' => plain_node(members.remove(&number.to_string()), number, dtype)?,
+                'p' => Storage::Plain(plain_node(
+                    members.remove(&number.to_string()),
+                    number,
+                    dtype,
+                )?),
+                's' => Storage::Patterned(plain_node(
+                    members.remove(&number.to_string()),
+                    number,
+                    dtype,
+                )?),
                 _ => {
                     return Err(Error::damaged(format!(
                         "node {number} is stored as {letter:?}"
@@ -607,7 +635,23 @@ impl Representation {
     }
 }
 
-fn plain_node(member: Option<Member>, number: usize, source: DType) -> Result<Storage> {
+/// Whether a patterned node has the shape its wires ask for.
+fn check_patterned(plain: &Plain, dims: &[u64]) -> std::result::Result<(), String> {
+    let wrong = || Err("a patterned node does not fit its wires".to_owned());
+    let Some((&count, lead)) = plain.shape().split_last() else {
+        return wrong();
+    };
+    let Some((first, axes)) = dims.split_at_checked(lead.len()) else {
+        return wrong();
+    };
+    let n = axes.first().copied().unwrap_or(1);
+    let fits = first.iter().copied().eq(lead.iter().map(|&n| n as u64))
+        && axes.iter().all(|&length| length == n)
+        && pattern_count(axes.len(), n as usize) == Some(count as u64);
+    if fits { Ok(()) } else { wrong() }
+}
+
+fn plain_node(member: Option<Member>, number: usize, source: DType) -> Result<Plain> {
     let missing = || Error::damaged(format!("node {number} has no member"));
     let member = member.ok_or_else(missing)?;
     let Data::Bytes(bytes) = &member.data else {
@@ -626,7 +670,7 @@ fn plain_node(member: Option<Member>, number: usize, source: DType) -> Result<St
             "node {number} is not made of pairs"
         )));
     }
-    Ok(Storage::Plain(Plain::parse(dtype, &shape, bytes)?))
+    Plain::parse(dtype, &shape, bytes)
 }
 
 fn numbers(text: &str) -> Result<Vec<usize>> {

@@ -14,6 +14,7 @@
 //! | [`grad`] | derivatives of any order |
 //! | [`optim`] | optimisers, norms and their duality maps; minimisers with second and third derivatives |
 //! | [`decompose`] | Tucker, tensor trains, CP, quantised trains |
+//! | [`symmetry`] | maps that commute with a group, layers of them, projection |
 //! | [`mod@fit`] | stored representations and the search for the smallest |
 //! | [`meter`] | energy of a computation |
 //! | [`report`] | HTML pages |
@@ -38,6 +39,7 @@ pub use tensegrity_linalg as linalg;
 pub use tensegrity_meter as meter;
 pub use tensegrity_optim as optim;
 pub use tensegrity_report as report;
+pub use tensegrity_symmetry as symmetry;
 pub use tensegrity_tensor::{
     Array, DType, Element, Error, Real, Scalar, SplitMix64, Tensor, View, ViewMut, c64, c128, file,
     set_threads, threads, with_tensor,
@@ -52,6 +54,7 @@ use tensegrity_fit::{Fit, FitOptions, Registry, Target};
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
     tensegrity_decompose::candidate::register(&mut registry);
+    tensegrity_symmetry::candidate::register(&mut registry);
     registry
 }
 

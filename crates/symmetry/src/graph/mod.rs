@@ -7,7 +7,7 @@
 //! a basis of the equivariant maps between orders k and l for m = k + l, and
 //! [`GraphLayer`] has one weight for each. [`BilabelledGraph`] is the other
 //! description of the same maps, by homomorphism counts, and
-//! [`bilabelled_basis`] searches a basis of small ones (arXiv:2307.07810).
+//! [`bilabelled_basis()`] searches a basis of small ones (arXiv:2307.07810).
 //!
 //! Guarantees: every generator is checked to be an automorphism; orders are
 //! exact; orbits are numbered by their smallest tuple; results depend on the
