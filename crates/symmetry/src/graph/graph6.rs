@@ -31,7 +31,7 @@ pub fn parse_graph6(text: &str) -> Result<Vec<Graph>> {
             .map_or(0, |h| h.len());
         if !line[skipped..].trim().is_empty() {
             graphs.push(parse_line(
-                line[skipped..].as_bytes(),
+                &line.as_bytes()[skipped..],
                 start + skipped,
                 number + 1,
             )?);
