@@ -41,6 +41,16 @@ pub enum Error {
         /// What the operation needs, in words.
         expected: String,
     },
+    /// An element type nothing is computed in.
+    #[error("{what} holds {found}; give f32 or f64 ({expected} is what integers become)")]
+    ElementType {
+        /// The argument.
+        what: &'static str,
+        /// Its type.
+        found: tensegrity_tensor::DType,
+        /// What would be right.
+        expected: tensegrity_tensor::DType,
+    },
     /// A count beyond 128 bits.
     #[error("{what} does not fit in 128 bits")]
     Overflow {
@@ -60,14 +70,42 @@ pub enum Error {
         remedy: &'static str,
     },
     /// Text that is not what it should be.
-    #[error("{what}, at position {position}: {problem}")]
+    #[error("{text:?} is not {what}: at position {position}, {problem}")]
     Parse {
         /// What was to be read.
         what: &'static str,
+        /// The text.
+        text: String,
         /// Byte position in the text.
         position: usize,
         /// What is wrong there.
         problem: String,
+    },
+    /// A diagram that is no map of the group.
+    #[error("{diagram} is no map of {group}({n}): {problem}")]
+    Mismatch {
+        /// The diagram.
+        diagram: String,
+        /// The group.
+        group: &'static str,
+        /// Its size.
+        n: usize,
+        /// Why not.
+        problem: String,
+    },
+    /// A basis that has another size than the closed form says.
+    #[error(
+        "{found} independent diagrams of {group}({n}) were found where there are {expected};          this is a defect, please report it"
+    )]
+    Rank {
+        /// The group.
+        group: &'static str,
+        /// Its size.
+        n: usize,
+        /// Diagrams found.
+        found: usize,
+        /// The dimension.
+        expected: u128,
     },
     /// A group and orders between which only the zero map is equivariant.
     #[error(
