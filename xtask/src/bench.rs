@@ -24,8 +24,9 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
         "fit" => Ok(&[]),
+        "symmetry" => Ok(&[("tensegrity-symmetry", "graph")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose and fit"
+            "unknown room {room:?}; there are spine, decompose, fit and symmetry"
         )),
     }
 }
