@@ -24,9 +24,10 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
         "fit" | "meter" | "minimize" => Ok(&[]),
+        "symmetry" => Ok(&[("tensegrity-symmetry", "graph")]),
         "optim" => Ok(&[("tensegrity-optim", "optim")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose, fit, meter, minimize and optim"
+            "unknown room {room:?}; there are spine, decompose, fit, meter, minimize, optim and symmetry"
         )),
     }
 }

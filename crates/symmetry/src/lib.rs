@@ -5,7 +5,8 @@
 //! [`HomSpace`] counts, lists and ranks them and picks bases, [`Diagram`] is one
 //! of them, with the operations of its category, [`Layer`] all of them with
 //! weights, and [`project()`] says how much of a tensor they explain. [`graph`]
-//! does the same for the automorphisms of one graph, [`poly`] for polynomials.
+//! does the same for the automorphisms of a graph, [`poly`] has the equivariant
+//! polynomials of graphs.
 //!
 //! Guarantees: counts and dimensions are exact or an error; nothing of size n^m
 //! is made unless a dense matrix is asked for; equal inputs give equal bits, on

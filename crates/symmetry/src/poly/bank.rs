@@ -118,7 +118,7 @@ impl PolynomialBank {
     ///
     /// # Errors
     /// As [`PolynomialBank::features`]; [`Error::Argument`] for other entries;
-    /// [`Error::Overflow`] if a count reaches 2⁵³.
+    /// [`Error::TooLarge`] if a count reaches 2⁵³.
     pub fn count(&self, x: &Tensor<f64>) -> Result<Tensor<f64>> {
         if let Some(place) = x
             .as_slice()
@@ -190,9 +190,13 @@ impl PolynomialBank {
     fn graph(&self, x: &[f64], n: usize, exact: bool) -> Result<Vec<f64>> {
         let check = |values: &[f64]| {
             // Terms are not negative, so a sum below the limit had exact parts.
-            if exact && values.iter().any(|&v| v >= EXACT) {
-                return Err(Error::Overflow {
-                    what: "a count (exact below 2^53 here), which".into(),
+            let largest = values.iter().fold(0.0_f64, |most, &v| most.max(v));
+            if exact && largest >= EXACT {
+                return Err(Error::TooLarge {
+                    what: "a count, exact in double precision below 2^53,".into(),
+                    count: largest as u128,
+                    limit: EXACT as u128 - 1,
+                    remedy: "take `features`, which rounds, or smaller graphs",
                 });
             }
             Ok(())

@@ -2,6 +2,9 @@
 
 use crate::graph::mix;
 
+/// Ends of edges.
+type Edges = Vec<(usize, usize)>;
+
 /// An order of the nodes (old number at each new place) that gives isomorphic
 /// graphs equal edges: sorted by colour, then the least list of edges.
 ///
@@ -26,7 +29,7 @@ pub(super) fn canonical_order(
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&v| (colours[v], keys[v]));
     let class = |v: usize| (colours[v], keys[v]);
-    let mut best: Option<(Vec<(usize, usize)>, Vec<usize>)> = None;
+    let mut best: Option<(Edges, Vec<usize>)> = None;
     let mut visit = |order: &[usize]| {
         let renamed = renumbered(order, edges, directed);
         if best.as_ref().is_none_or(|(least, _)| renamed < *least) {

@@ -5,8 +5,8 @@
 //! them up to isomorphism by degree, [`ContractionBank`] says which of them a
 //! model can compute ([`expressiveness()`] makes the table), and
 //! [`PolynomialBank`] evaluates many at once as one graph of shared
-//! contractions. [`undistinguished_pairs`] counts the graphs they do not tell
-//! apart.
+//! contractions. [`Ppgn`] is the network whose features they are, and
+//! [`undistinguished_pairs`] counts the graphs they do not tell apart.
 //!
 //! Guarantees: lists are in a fixed order; values of whole-number matrices are
 //! exact while below 2⁵³ ([`PolynomialBank::count`] checks); results do not
@@ -21,6 +21,7 @@ mod elimination_plan;
 mod enumeration;
 mod expressiveness;
 mod polynomial;
+mod ppgn;
 mod signature;
 
 pub use bank::{PolynomialBank, normalise};
@@ -28,4 +29,5 @@ pub use contraction::ContractionBank;
 pub use enumeration::{Family, enumerate};
 pub use expressiveness::{ExpressivenessRow, expressiveness, extra_polynomials};
 pub use polynomial::{Output, Polynomial};
+pub use ppgn::{Ppgn, PpgnOptions};
 pub use signature::{Undistinguished, undistinguished_pairs};
