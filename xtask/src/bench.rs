@@ -24,8 +24,9 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
         ]),
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
         "fit" => Ok(&[]),
+        "grad" => Ok(&[("tensegrity-grad", "gradient")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose and fit"
+            "unknown room {room:?}; there are spine, decompose, fit and grad"
         )),
     }
 }
