@@ -25,9 +25,10 @@ fn rust_benches(room: &str) -> Result<&'static [(&'static str, &'static str)], S
         "decompose" => Ok(&[("tensegrity-decompose", "decompose")]),
         "fit" | "meter" | "minimize" => Ok(&[]),
         "symmetry" => Ok(&[("tensegrity-symmetry", "graph")]),
+        "grad" => Ok(&[("tensegrity-grad", "gradient")]),
         "optim" => Ok(&[("tensegrity-optim", "optim")]),
         _ => Err(format!(
-            "unknown room {room:?}; there are spine, decompose, fit, meter, minimize, optim and symmetry"
+            "unknown room {room:?}; there are spine, decompose, fit, meter, minimize, optim, symmetry and grad"
         )),
     }
 }

@@ -19,7 +19,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
 
 chores:
   test            build, run every Rust test, the Python tests and the README's commands
-  bench <room>    measure against the peers: spine, decompose, fit, meter, minimize, optim or symmetry
+  bench <room>    measure against the peers: spine, decompose, fit, meter, minimize, optim, symmetry or grad
                   (--quick fewer rounds, --keep write the raw run to bench/runs)";
 
 fn main() -> ExitCode {

@@ -1,23 +1,19 @@
-//! The contraction operation, and networks of it.
-//!
-//! A network is contracted in the order of its plan, every pair a step of the
-//! recorded computation. Reverse mode over those steps is reverse mode on the
-//! contraction tree: each pair `a·b → c` gives the pairs `c̄·b* → ā` and
-//! `a*·c̄ → b̄`, and all gradients share their subtrees.
+//! The contraction of one or two tensors, and the matrix product.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use smallvec::{SmallVec, smallvec};
+use tensegrity_contract::Program;
 use tensegrity_contract::pair::{PairSpec, Wires};
-use tensegrity_contract::{Einsum, Plan, PlanOptions, Program};
 use tensegrity_diagram::Network;
 use tensegrity_tensor::{Array, Axes, DType, Element, Strides, Tensor, c64, c128, row_major};
 
 use crate::operation::{Call, Derivatives, Operation, Values};
+use crate::variable::is_complex;
 use crate::{Error, Result, Variable};
 
-/// Kernels and schedules that are remembered, each.
+/// Kernels that are remembered.
 const REMEMBERED: usize = 4096;
 
 /// c[out] = Σ a[…]·b[…], or of a alone; any wires may repeat, be summed, or be on
@@ -108,7 +104,7 @@ impl Kernel {
 
     /// What takes the cotangent of the result, and the other operand, to the
     /// cotangent of operand `side`.
-    fn pullback(&self, side: usize) -> Result<&Arc<Kernel>> {
+    pub fn pullback(&self, side: usize) -> Result<&Arc<Kernel>> {
         if let Some(known) = self.pullbacks[side].get() {
             return Ok(known);
         }
@@ -120,6 +116,41 @@ impl Kernel {
             (true, _) => Self::pair(a, c, b, dim, self.dtype)?,
         };
         Ok(self.pullbacks[side].get_or_init(|| made))
+    }
+
+    /// Bytes of the result.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_of(&self.spec.c)
+    }
+
+    /// Bytes of the copy the rule makes of an operand to conjugate it.
+    pub fn conjugate_bytes(&self, side: usize) -> u64 {
+        match is_complex(self.dtype) {
+            true => self.bytes_of(if side == 0 {
+                &self.spec.a
+            } else {
+                &self.spec.b
+            }),
+            false => 0,
+        }
+    }
+
+    /// Bytes it uses beside operands and result while it runs.
+    pub fn working_bytes(&self) -> u64 {
+        self.program.memory() as u64
+    }
+
+    /// Multiply-adds.
+    pub fn products(&self) -> u128 {
+        let lengths = self.spec.dims.iter().map(|&length| length as u128);
+        lengths.fold(1, u128::saturating_mul)
+    }
+
+    fn bytes_of(&self, wires: &[u32]) -> u64 {
+        let lengths = wires
+            .iter()
+            .map(|&wire| self.spec.dims[wire as usize] as u64);
+        lengths.fold(self.dtype.size() as u64, u64::saturating_mul)
     }
 
     fn shared(&self) -> Result<Arc<Self>> {
@@ -190,107 +221,8 @@ impl Operation for Kernel {
     }
 }
 
-/// A network, its plan, and a kernel for every pair.
-struct Schedule {
-    /// Shapes the network sees operands in.
-    split: Vec<Axes>,
-    steps: Vec<(usize, usize, Arc<Kernel>)>,
-    /// The contraction of a single operand.
-    single: Option<Arc<Kernel>>,
-    /// Product of the lengths of wires on no tensor.
-    factor: f64,
-    shape: Axes,
-}
-
-impl Schedule {
-    fn new(plan: &Plan, split: Vec<Axes>, shape: Axes, dtype: DType) -> Result<Self> {
-        let network = plan.network();
-        let dim = |wire: u32| network.dims[wire as usize] as usize;
-        let strides: Vec<Strides> = split.iter().map(|shape| row_major(shape)).collect();
-        let strides: Vec<&[isize]> = strides.iter().map(|s| s.as_slice()).collect();
-        let output = row_major(&network.output.iter().map(|&w| dim(w)).collect::<Axes>());
-        // The compiler of programs knows the axis order every consumer likes.
-        let (_, reports) = Program::explain(network, plan.pairs(), &strides, &output, dtype)?;
-        let mut wires: Vec<Wires> = (network.inputs.iter())
-            .map(|wires| wires.as_slice().into())
-            .collect();
-        let present: Vec<bool> = {
-            let mut present = vec![false; network.dims.len()];
-            let all = network.inputs.iter().flatten().chain(&network.output);
-            all.for_each(|&wire| present[wire as usize] = true);
-            present
-        };
-        let known = |wires: &Wires| -> Wires {
-            let present = |wire: &&u32| present[**wire as usize];
-            wires.iter().filter(present).copied().collect()
-        };
-        let mut steps = Vec::with_capacity(plan.pairs().len());
-        for (number, &(left, right)) in plan.pairs().iter().enumerate() {
-            let result: Wires = match number + 1 == plan.pairs().len() {
-                true => network.output.as_slice().into(),
-                false => known(&reports[number].result),
-            };
-            let kernel = Kernel::pair(&wires[left], &wires[right], &result, dim, dtype)?;
-            steps.push((left, right, kernel));
-            wires.push(result);
-        }
-        let single = match wires.len() {
-            1 => Some(Kernel::single(&wires[0], &network.output, dim, dtype)?),
-            _ => None,
-        };
-        let absent = (network.dims.iter().zip(&present)).filter(|(_, present)| !**present);
-        Ok(Self {
-            split,
-            steps,
-            single,
-            factor: absent.map(|(&length, _)| length as f64).product(),
-            shape,
-        })
-    }
-
-    fn run(&self, operands: &[&Variable], dtype: DType) -> Result<Variable> {
-        let mut tensors: Vec<Option<Variable>> =
-            Vec::with_capacity(operands.len() + self.steps.len());
-        for (operand, split) in operands.iter().zip(&self.split) {
-            tensors.push(Some(operand.cast(dtype)?.reshape(split)?));
-        }
-        if let (Some(kernel), Some(operand)) = (&self.single, &tensors[0]) {
-            let value = Arc::clone(kernel).apply(std::slice::from_ref(operand))?;
-            tensors.push(Some(value));
-        }
-        for (left, right, kernel) in &self.steps {
-            let pair: SmallVec<[Variable; 2]> = [left, right]
-                .into_iter()
-                .filter_map(|&k| tensors[k].take())
-                .collect();
-            let kernel: Arc<dyn Operation> = Arc::clone(kernel) as _;
-            tensors.push(Some(Variable::apply_shared(kernel, pair)?));
-        }
-        let result = tensors
-            .pop()
-            .flatten()
-            .unwrap_or_else(|| Variable::scalar(1.0, dtype));
-        let result = match self.factor == 1.0 {
-            true => result,
-            false => result.scale(self.factor)?,
-        };
-        result.reshape(&self.shape)
-    }
-}
-
-struct Asked {
-    text: Box<str>,
-    shapes: Vec<Axes>,
-    dtype: DType,
-}
-
-/// Schedules by a hash of what was asked.
-type Schedules = HashMap<u64, (Asked, Arc<Schedule>)>;
-
-static SCHEDULES: LazyLock<Mutex<Schedules>> = LazyLock::new(Mutex::default);
-
 /// The common type of operands, which must be floating point.
-fn common_dtype(operation: &'static str, operands: &[&Variable]) -> Result<DType> {
+pub(crate) fn common_dtype(operation: &'static str, operands: &[&Variable]) -> Result<DType> {
     let mut dtype: Option<DType> = None;
     for (number, operand) in operands.iter().enumerate() {
         if operand.dtype() == DType::I64 {
@@ -309,98 +241,6 @@ fn common_dtype(operation: &'static str, operands: &[&Variable]) -> Result<DType
         expected: 1,
         found: 0,
     })
-}
-
-/// Evaluates an Einstein summation, planned once for its shapes.
-///
-/// Notation as of [`einsum()`](tensegrity_contract::einsum()): repeated indices of an operand
-/// are diagonals, of the output embedded diagonals; any number of operands may
-/// share an index. Reverse mode costs about two contractions for every one of
-/// the plan, for all operands together.
-///
-/// ```
-/// use tensegrity_grad::{Variable, einsum, gradients};
-/// use tensegrity_tensor::Tensor;
-/// let a = Variable::new(Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], &[2, 2])?);
-/// let trace = einsum("ij,jk,ki->", &[&a, &a, &a])?;
-/// let g = gradients(&trace, &[&a])?.remove(0); // 3·(A²)ᵀ
-/// assert_eq!(g.values()?, [21.0, 45.0, 30.0, 66.0]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// [`Error::Contract`] for a wrong expression or shapes that do not fit it;
-/// [`Error::DType`] for integers; [`Error::Count`] without operands.
-pub fn einsum(expression: &str, operands: &[&Variable]) -> Result<Variable> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let dtype = common_dtype("einsum", operands)?;
-    let mut hasher = DefaultHasher::new();
-    expression.hash(&mut hasher);
-    (dtype as u32).hash(&mut hasher);
-    operands.iter().for_each(|x| x.shape().hash(&mut hasher));
-    let hash = hasher.finish();
-    let lock = || SCHEDULES.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = lock().get(&hash).and_then(|(asked, schedule)| {
-        let same = *asked.text == *expression
-            && asked.dtype == dtype
-            && asked.shapes.len() == operands.len()
-            && (asked.shapes.iter().zip(operands)).all(|(s, x)| s.as_slice() == x.shape());
-        same.then(|| Arc::clone(schedule))
-    });
-    if let Some(schedule) = known {
-        return schedule.run(operands, dtype);
-    }
-    let shapes: Vec<&[usize]> = operands.iter().map(|x| x.shape()).collect();
-    let options = PlanOptions {
-        element_bytes: dtype.size() as u32,
-        ..PlanOptions::default()
-    };
-    let planned = Einsum::parse(expression)?.plan(&shapes, &options)?;
-    let network = planned.plan().network();
-    let split = (network.inputs.iter())
-        .map(|wires| {
-            wires
-                .iter()
-                .map(|&w| network.dims[w as usize] as usize)
-                .collect()
-        })
-        .collect();
-    let schedule = Arc::new(Schedule::new(
-        planned.plan(),
-        split,
-        planned.shape().into(),
-        dtype,
-    )?);
-    let asked = Asked {
-        text: expression.into(),
-        shapes: shapes.iter().map(|&shape| shape.into()).collect(),
-        dtype,
-    };
-    let mut known = lock();
-    if known.len() >= REMEMBERED {
-        known.clear();
-    }
-    known.insert(hash, (asked, Arc::clone(&schedule)));
-    drop(known);
-    schedule.run(operands, dtype)
-}
-
-/// Contracts operands by a plan. Wires on the output only are repetitions, as
-/// [`Network`] says.
-///
-/// # Errors
-/// [`Error::Contract`] if the operands do not have the shapes planned for;
-/// [`Error::DType`] for integers; [`Error::Count`] without operands.
-pub fn contract(plan: &Plan, operands: &[&Variable]) -> Result<Variable> {
-    let dtype = common_dtype("contract", operands)?;
-    let shapes: Vec<&[usize]> = operands.iter().map(|x| x.shape()).collect();
-    plan.check_shapes(&shapes)?;
-    let network = plan.network();
-    let shape = (network.output.iter())
-        .map(|&w| network.dims[w as usize] as usize)
-        .collect();
-    let split = shapes.iter().map(|&shape| shape.into()).collect();
-    Schedule::new(plan, split, shape, dtype)?.run(operands, dtype)
 }
 
 impl Variable {

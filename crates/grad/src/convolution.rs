@@ -2,7 +2,7 @@
 
 use tensegrity_tensor::Axes;
 
-use crate::contraction::einsum;
+use crate::network::einsum;
 use crate::{Error, Result, Variable};
 
 /// How a filter moves along an axis.

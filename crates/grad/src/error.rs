@@ -102,6 +102,37 @@ pub enum Error {
         /// Element type of the value.
         dtype: DType,
     },
+    /// The derivative of vectors whose eigenvalues or singular values coincide, where
+    /// that is to be an error.
+    #[error(
+        "{operation}: values {first} and {second} differ by {gap:.1e} of the largest (of their \
+         squares for singular values), so their vectors have no derivative; use functions of the \
+         matrix that do not depend on them, or set `strict` to false for the safe inverse"
+    )]
+    Degenerate {
+        /// The decomposition.
+        operation: &'static str,
+        /// Number of one value.
+        first: usize,
+        /// Number of the other.
+        second: usize,
+        /// Their difference relative to the largest value.
+        gap: f64,
+    },
+    /// The derivative of vectors whose singular value vanishes, where that is to be
+    /// an error.
+    #[error(
+        "{operation}: singular value {number} is {ratio:.1e} of the largest, so its vectors have \
+         no derivative; keep fewer with `rank`, or set `strict` to false for the safe inverse"
+    )]
+    RankDeficient {
+        /// The decomposition.
+        operation: &'static str,
+        /// Number of the value.
+        number: usize,
+        /// The value relative to the largest.
+        ratio: f64,
+    },
     /// A rule of a custom operation gave something that does not fit.
     #[error("operation `{operation}`: {problem}")]
     Rule {

@@ -4,6 +4,7 @@ use tensegrity_tensor::Array;
 
 use crate::formula::Formula;
 use crate::matrix::{identity, with_field};
+use crate::stack::{lead, matrix};
 use crate::{Error, Result, Variable};
 
 /// Coefficients of the numerator of the [13/13] Padé approximant of eˣ, and the
@@ -28,7 +29,7 @@ const PADE: [f64; 14] = [
 const PADE_NORM: f64 = 5.371_920_351_148_152;
 
 impl Variable {
-    /// The exponential of a square matrix, by scaling and squaring of a Padé
+    /// The exponential of square matrices, by scaling and squaring of a Padé
     /// approximant (Higham, SIAM J. Matrix Anal. Appl. 26 (2005) 1179).
     ///
     /// Cost: six products, one solve, and log₂ of the norm squarings.
@@ -37,10 +38,11 @@ impl Variable {
     /// [`Error::Shape`]; [`Error::Linalg`] for numbers that are not finite.
     pub fn expm(&self) -> Result<Variable> {
         self.check_square("expm")?;
-        let n = self.shape()[0];
+        let n = self.shape()[self.ndim() - 1];
         let norm = with_field!("expm", self.value(), a => {
             // The Frobenius norm bounds the spectral norm.
-            Ok(a.view().norm())
+            let norms = (0..lead(a.shape()).iter().product()).map(|k| matrix(a, k).norm());
+            Ok(norms.fold(0.0_f64, |largest, norm| if norm > largest || norm.is_nan() { norm } else { largest }))
         })?;
         let squarings = match norm.is_finite() && norm > PADE_NORM {
             true => (norm / PADE_NORM).log2().ceil() as u32,

@@ -13,7 +13,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use smallvec::SmallVec;
-use tensegrity_tensor::{Binary, Expr, Unary};
+use tensegrity_tensor::{Binary, DType, Expr, Prepared, PreparedReduction, Reduction, Unary};
 
 use sketch::Sketch;
 
@@ -60,8 +60,27 @@ struct Inner {
     steps: Vec<Step>,
     root: usize,
     expr: OnceLock<Expr>,
+    compiled: Mutex<Vec<Compiled>>,
     derivatives: Mutex<HashMap<Question, Option<Derived>>>,
 }
+
+/// The formula compiled for types of inputs, with a value of a type (of its
+/// natural type if absent), or for sums.
+#[derive(Debug)]
+struct Compiled {
+    inputs: SmallVec<[DType; 4]>,
+    value: Option<DType>,
+    kernel: Kernel,
+}
+
+#[derive(Clone, Debug)]
+enum Kernel {
+    Values(Arc<Prepared>),
+    Sums(Arc<PreparedReduction>),
+}
+
+/// Combinations of types a formula is kept compiled for.
+const COMPILED: usize = 16;
 
 /// Which derivative, for which inputs being complex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +101,14 @@ pub(crate) const MAX_INPUTS: usize = 31;
 pub(crate) struct Derived {
     pub formula: Formula,
     pub uses: SmallVec<[usize; 4]>,
+}
+
+impl Derived {
+    /// Whether both compute the same of the same inputs.
+    pub fn is_same(&self, other: &Derived) -> bool {
+        let (a, b) = (&self.formula.0, &other.formula.0);
+        self.uses == other.uses && a.root == b.root && a.steps == b.steps
+    }
 }
 
 impl Formula {
@@ -128,6 +155,7 @@ impl Formula {
             steps,
             root,
             expr: OnceLock::new(),
+            compiled: Mutex::default(),
             derivatives: Mutex::default(),
         }))
     }
@@ -175,6 +203,57 @@ impl Formula {
         self.0
             .expr
             .get_or_init(|| lower::expression(&self.0.steps, self.0.root))
+    }
+
+    /// What computes values of type `value`, or of the natural type.
+    pub(crate) fn prepared(
+        &self,
+        inputs: &[DType],
+        value: Option<DType>,
+    ) -> Result<Arc<Prepared>, tensegrity_tensor::Error> {
+        let find = |compiled: &Compiled| match &compiled.kernel {
+            Kernel::Values(kernel) if compiled.value == value && *compiled.inputs == *inputs => {
+                Some(Arc::clone(kernel))
+            }
+            _ => None,
+        };
+        let lock = || (self.0.compiled.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().iter().find_map(find) {
+            return Ok(known);
+        }
+        let kernel = Arc::new(self.expr().prepare(inputs, value)?);
+        self.keep(inputs, value, Kernel::Values(Arc::clone(&kernel)));
+        Ok(kernel)
+    }
+
+    /// What computes sums.
+    pub(crate) fn prepared_sum(
+        &self,
+        inputs: &[DType],
+    ) -> Result<Arc<PreparedReduction>, tensegrity_tensor::Error> {
+        let find = |compiled: &Compiled| match &compiled.kernel {
+            Kernel::Sums(kernel) if *compiled.inputs == *inputs => Some(Arc::clone(kernel)),
+            _ => None,
+        };
+        let lock = || (self.0.compiled.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().iter().find_map(find) {
+            return Ok(known);
+        }
+        let kernel = Arc::new((self.expr()).prepare_reduction(Reduction::Sum, inputs)?);
+        self.keep(inputs, None, Kernel::Sums(Arc::clone(&kernel)));
+        Ok(kernel)
+    }
+
+    fn keep(&self, inputs: &[DType], value: Option<DType>, kernel: Kernel) {
+        let mut known = (self.0.compiled.lock()).unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= COMPILED {
+            known.clear();
+        }
+        known.push(Compiled {
+            inputs: inputs.into(),
+            value,
+            kernel,
+        });
     }
 
     /// A derivative; `None` if it is zero.

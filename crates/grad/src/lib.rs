@@ -10,8 +10,9 @@
 //! nested; an argument derivatives cannot reach is an error, not a wrong number.
 //! Element types are `f32`, `f64`, `c64` and `c128`; the gradient of a complex
 //! variable is `∂L/∂Re + i·∂L/∂Im`. Results do not depend on the number of
-//! threads. Not guaranteed: a limit of memory; what a recorded variable depends
-//! on is kept until it is dropped (see [`unrecorded`] and [`checkpoint`]).
+//! threads. What a recorded variable depends on is kept until it is dropped;
+//! [`backward`] frees it on its way, [`checkpoint`] computes it again, and
+//! [`einsum_within`] keeps a network and its gradients within a limit.
 //!
 //! Architecture invariant: this crate multiplies nothing itself. Elementwise work
 //! goes to `tensor`, products to `contract`, factorisations to `linalg`, Fourier
@@ -22,28 +23,36 @@ mod contraction;
 mod convolution;
 mod error;
 mod exponential;
+mod factor;
 mod formula;
 mod forward;
 mod fourier;
+mod function;
+mod gap;
 mod index;
 mod map;
 mod matrix;
+mod network;
+mod normal;
 mod operation;
 mod reduce;
 mod reverse;
 mod shape;
 mod spectrum;
+mod stack;
 mod transform;
 mod variable;
 
-pub use contraction::{contract, einsum};
 pub use convolution::Window;
 pub use error::{Error, Result};
 pub use formula::Formula;
 pub use forward::jvp;
+pub use gap::Gaps;
+pub use network::{contract, contract_within, einsum, einsum_within, gradient_memory};
 pub use operation::{Call, Derivatives, Operation, Values};
-pub use reverse::{gradients, vjp};
+pub use reverse::{backward, gradients, vjp};
 pub use shape::{concat, stack};
+pub use spectrum::{Discarded, SvdOptions};
 pub use tensegrity_linalg::Triangle;
 pub use transform::{checkpoint, grad, hessian, hvp, jacobian, value_and_grad};
 pub use variable::{Variable, unrecorded};

@@ -1,11 +1,9 @@
 //! The elementwise operation: a formula evaluated, and summed over axes.
 
 use smallvec::{SmallVec, smallvec};
-use tensegrity_tensor::{
-    Array, Axes, DType, Element, Operand, Reduction, Tensor, c64, c128, with_tensor,
-};
+use tensegrity_tensor::{Array, Axes, DType, Element, Operand, Tensor, c64, c128, with_tensor};
 
-use crate::formula::{Formula, MAX_INPUTS, Question};
+use crate::formula::{Derived, Formula, MAX_INPUTS, Question};
 use crate::operation::{Call, Derivatives, Operation, Values};
 use crate::{Error, Result, Variable};
 
@@ -45,14 +43,24 @@ impl Map {
             // A derivative may not look at the inputs that span the space.
             operands[0] = stretched(inputs[0], &self.space)?;
         }
+        let dtypes: SmallVec<[DType; 4]> = inputs.iter().map(|array| array.dtype()).collect();
         if self.reduced.is_empty() {
-            return Ok(self.formula.expr().eval(&operands)?);
+            let kernel = self.formula.prepared(&dtypes, Some(T::DTYPE))?;
+            return Ok(kernel.eval(&operands)?);
         }
-        let sum: Tensor<T> =
-            (self.formula.expr()).reduce(Reduction::Sum, &self.reduced, &operands)?;
+        let kernel = self.formula.prepared_sum(&dtypes)?;
+        let sum: Tensor<T> = kernel.reduce(&self.reduced, &operands)?;
         let mut shape = self.space.clone();
         self.reduced.iter().for_each(|&axis| shape[axis] = 1);
         Ok(sum.reshaped(&shape)?)
+    }
+
+    /// The axes along which an input is repeated, so that its cotangent is a sum.
+    fn summed(&self, x: &Variable) -> Axes {
+        let ahead = self.space.len() - x.ndim();
+        (0..self.space.len())
+            .filter(|&axis| self.space[axis] != 1 && (axis < ahead || x.shape()[axis - ahead] == 1))
+            .collect()
     }
 
     /// Inputs, then `more`, that are complex, as bits.
@@ -100,42 +108,50 @@ impl Operation for Map {
         };
         let complex = Self::complex(call.inputs, std::iter::once(Some(g)));
         let arity = call.inputs.len();
-        let cotangent = |input: usize| -> Result<Option<Variable>> {
-            if !wanted[input] {
-                return Ok(None);
-            }
+        // Cotangents over the whole space, which inputs that are summed over may
+        // share: of a bias and of what it is added to they are the same.
+        let mut whole: SmallVec<[(Derived, Variable); 2]> = SmallVec::new();
+        let mut cotangents: Derivatives = wanted.iter().map(|_| None).collect();
+        let is_whole = |input: usize| *call.inputs[input].shape() == *self.space;
+        let mut order: SmallVec<[usize; 4]> = (0..arity).filter(|&k| wanted[k]).collect();
+        order.sort_by_key(|&input| !is_whole(input));
+        for input in order {
             let question = Question::Pullback { input, complex };
             let Some(derived) = self.formula.derivative(question, arity) else {
-                return Ok(None);
+                continue;
             };
             let x = &call.inputs[input];
+            let same = |(known, value): &&(Derived, Variable)| {
+                known.is_same(&derived) && value.dtype() == x.dtype()
+            };
+            if let Some((_, value)) = whole.iter().find(same) {
+                let value = value.sum_kept(&self.summed(x))?.reshape(x.shape())?;
+                cotangents[input] = Some(value);
+                continue;
+            }
             let pick = |&number: &usize| match number == arity {
                 true => g.clone(),
                 false => call.inputs[number].clone(),
             };
             let operands: SmallVec<[Variable; 2]> = derived.uses.iter().map(pick).collect();
-            if derived.formula.is_identity()
+            let is_operand = derived.formula.is_identity()
                 && operands[0].shape() == x.shape()
-                && operands[0].dtype() == x.dtype()
-            {
-                return Ok(operands.into_iter().next());
+                && operands[0].dtype() == x.dtype();
+            let value = match is_operand {
+                true => operands[0].clone(),
+                false => {
+                    let space = self.space.clone();
+                    let formula = derived.formula.clone();
+                    Map::apply(formula, operands, space, self.summed(x), x.dtype())?
+                        .reshape(x.shape())?
+                }
+            };
+            if is_whole(input) {
+                whole.push((derived, value.clone()));
             }
-            let ahead = self.space.len() - x.ndim();
-            let summed = (0..self.space.len())
-                .filter(|&axis| {
-                    self.space[axis] != 1 && (axis < ahead || x.shape()[axis - ahead] == 1)
-                })
-                .collect();
-            let value = Map::apply(
-                derived.formula,
-                operands,
-                self.space.clone(),
-                summed,
-                x.dtype(),
-            )?;
-            Ok(Some(value.reshape(x.shape())?))
-        };
-        (0..arity).map(cotangent).collect()
+            cotangents[input] = Some(value);
+        }
+        Ok(cotangents)
     }
 
     fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
@@ -261,8 +277,8 @@ impl Formula {
         let dtypes: SmallVec<[DType; 4]> = inputs.iter().map(|x| x.dtype()).collect();
         let dtype = match dtypes.iter().all(|&dtype| dtype == DType::F64) {
             // A formula of real numbers may still be complex by a constant.
-            false => self.expr().dtype(&dtypes)?,
-            true if self.has_complex_constant() => self.expr().dtype(&dtypes)?,
+            false => self.prepared(&dtypes, None)?.dtype(),
+            true if self.has_complex_constant() => self.prepared(&dtypes, None)?.dtype(),
             true => DType::F64,
         };
         let reduced = match axes {

@@ -1,21 +1,21 @@
-//! Matrices: solve, inverse, log-determinant, Cholesky, QR.
+//! Linear systems: solve, inverse, log-determinant.
 //!
-//! Every factorisation is one step with a rule written in products and solves,
-//! which are recorded, so derivatives of any order follow. Rules: Giles,
-//! "Collected matrix derivative results for forward and reverse mode algorithmic
-//! differentiation" (2008); Seeger et al., arXiv:1710.08717; Liao et al.,
-//! arXiv:1903.09650.
+//! Every operation is one step with a rule written in products and solves, which
+//! are recorded, so derivatives of any order follow (Giles, "Collected matrix
+//! derivative results for forward and reverse mode algorithmic differentiation",
+//! 2008). Leading axes count matrices.
 
 use std::sync::LazyLock;
 
 use smallvec::smallvec;
+use tensegrity_contract::pair::Wires;
 use tensegrity_linalg::{self as linalg, Triangle};
-use tensegrity_tensor::{Array, DType, Tensor};
+use tensegrity_tensor::{Array, Axes, DType, Tensor};
 
 use crate::contraction::{Kernel, conjugate};
 use crate::formula::Formula;
 use crate::operation::{Call, Derivatives, Operation, Values};
-use crate::spectrum::{Eigh, Svd};
+use crate::stack::{lead, matrix, stacked};
 use crate::{Error, Result, Variable};
 
 /// Runs an expression with `$x` bound to the typed tensor in an array of a field.
@@ -57,8 +57,8 @@ pub(crate) fn mask(
 }
 
 /// Lower triangle with a halved diagonal.
-fn half_lower(x: &Variable) -> Result<Variable> {
-    let n = x.shape()[0];
+pub(crate) fn half_lower(x: &Variable) -> Result<Variable> {
+    let n = x.shape()[x.ndim() - 1];
     let weights = mask([n, n], x.dtype(), |i, j| match i.cmp(&j) {
         std::cmp::Ordering::Less => 0.0,
         std::cmp::Ordering::Equal => 0.5,
@@ -74,26 +74,34 @@ pub(crate) fn hermitian(x: &Variable) -> Result<Variable> {
     MEAN.apply(&[x, &adjoint(x)?])
 }
 
-/// A matrix with a vector on its diagonal.
+/// Matrices with vectors on their diagonals.
 pub(crate) fn diagonal(values: &Variable) -> Result<Variable> {
-    let n = values.len();
-    Kernel::single(&[0], &[0, 0], |_| n, values.dtype())?.apply(std::slice::from_ref(values))
+    let shape: Axes = values.shape().into();
+    let wires: Wires = (0..shape.len() as u32).collect();
+    let mut both = wires.clone();
+    both.extend(wires.last().copied());
+    Kernel::single(&wires, &both, |wire| shape[wire as usize], values.dtype())?
+        .apply(std::slice::from_ref(values))
 }
 
-/// The diagonal of a square matrix.
+/// The diagonals of square matrices.
 pub(crate) fn diagonal_of(x: &Variable) -> Result<Variable> {
-    let n = x.shape()[0];
-    Kernel::single(&[0, 0], &[0], |_| n, x.dtype())?.apply(std::slice::from_ref(x))
+    let shape: Axes = x.shape().into();
+    let wires: Wires = (0..shape.len() as u32 - 1).collect();
+    let mut both = wires.clone();
+    both.extend(wires.last().copied());
+    Kernel::single(&both, &wires, |wire| shape[wire as usize], x.dtype())?
+        .apply(std::slice::from_ref(x))
 }
 
 /// X of A·X = B.
-struct Solve {
+pub(crate) struct Solve {
     /// Which triangle of A is read, or all of it.
-    triangle: Option<Triangle>,
+    pub triangle: Option<Triangle>,
 }
 
 impl Solve {
-    fn apply(&self, a: &Variable, b: &Variable) -> Result<Variable> {
+    pub fn apply(&self, a: &Variable, b: &Variable) -> Result<Variable> {
         let again = Solve {
             triangle: self.triangle,
         };
@@ -112,7 +120,7 @@ impl Solve {
 
     /// A derivative with respect to A, with zeros where A is not read.
     fn read(&self, a: Variable) -> Result<Variable> {
-        let [m, n] = [a.shape()[0], a.shape()[1]];
+        let [m, n] = [a.shape()[a.ndim() - 2], a.shape()[a.ndim() - 1]];
         let keep = |lower: bool| {
             move |i: usize, j: usize| f64::from(u8::from((i >= j) == lower || i == j))
         };
@@ -142,14 +150,17 @@ impl Operation for Solve {
     }
 
     fn forward(&self, inputs: &[&Array]) -> Result<Values> {
-        Ok(smallvec![with_field!(self.name(), inputs[0], a => {
+        with_field!(self.name(), inputs[0], a => {
             let b = inputs[1].typed()?;
-            Ok(match self.triangle {
-                None => linalg::solve(&a.view(), &b.view())?,
-                Some(triangle) => linalg::solve_triangular(&a.view(), triangle, &b.view())?,
-            }
-            .into())
-        })?])
+            stacked(self.name(), lead(a.shape()), |number| {
+                let (a, b) = (matrix(a, number), matrix(b, number));
+                Ok(smallvec![match self.triangle {
+                    None => linalg::solve(&a, &b)?,
+                    Some(triangle) => linalg::solve_triangular(&a, triangle, &b)?,
+                }
+                .into()])
+            })
+        })
     }
 
     fn vjp(
@@ -195,96 +206,15 @@ impl Operation for LogDet {
     }
 
     fn forward(&self, inputs: &[&Array]) -> Result<Values> {
-        let log = with_field!(self.name(), inputs[0], a => Ok(linalg::log_det(&a.view())?.1))?;
         let dtype = match inputs[0].dtype() {
             DType::F32 | DType::C64 => DType::F32,
             _ => DType::F64,
         };
-        Ok(smallvec![crate::variable::scalar(log, dtype)])
-    }
-
-    fn vjp(
-        &self,
-        call: &Call<'_>,
-        cotangents: &[Option<Variable>],
-        _: &[bool],
-    ) -> Result<Derivatives> {
-        Ok(smallvec![match &cotangents[0] {
-            Some(g) => Some(adjoint(&call.inputs[0].inverse()?)?.mul(g)?),
-            None => None,
-        }])
-    }
-
-    fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
-        Ok(smallvec![match &tangents[0] {
-            Some(t) => Some(diagonal_of(&call.inputs[0].solve(t)?)?.re()?.sum_all()?),
-            None => None,
-        }])
-    }
-}
-
-/// A = L·Lᴴ.
-struct Cholesky;
-
-impl Operation for Cholesky {
-    fn name(&self) -> &'static str {
-        "cholesky"
-    }
-
-    fn forward(&self, inputs: &[&Array]) -> Result<Values> {
-        Ok(smallvec![
-            with_field!(self.name(), inputs[0], a => Ok(linalg::cholesky(&a.view())?.into()))?
-        ])
-    }
-
-    fn vjp(
-        &self,
-        call: &Call<'_>,
-        cotangents: &[Option<Variable>],
-        _: &[bool],
-    ) -> Result<Derivatives> {
-        let Some(g) = &cotangents[0] else {
-            return Ok(smallvec![None]);
-        };
-        // Ā = sym(L⁻ᴴ·Φ(Lᴴ·L̄)·L⁻¹).
-        let l = &call.outputs[0];
-        let upper = adjoint(l)?;
-        let s = half_lower(&upper.matmul(g)?)?;
-        let solve = Solve {
-            triangle: Some(Triangle::Upper),
-        };
-        let left = solve.apply(&upper, &s)?;
-        let both = adjoint(&solve.apply(&upper, &adjoint(&left)?)?)?;
-        Ok(smallvec![Some(hermitian(&both)?)])
-    }
-
-    fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
-        let Some(t) = &tangents[0] else {
-            return Ok(smallvec![None]);
-        };
-        // L̇ = L·Φ(L⁻¹·Ȧ·L⁻ᴴ).
-        let l = &call.outputs[0];
-        let solve = Solve {
-            triangle: Some(Triangle::Lower),
-        };
-        let left = solve.apply(l, &hermitian(t)?)?;
-        let both = adjoint(&solve.apply(l, &adjoint(&left)?)?)?;
-        Ok(smallvec![Some(l.matmul(&half_lower(&both)?)?)])
-    }
-}
-
-/// A = Q·R, for a real matrix of full column rank.
-struct Qr;
-
-impl Operation for Qr {
-    fn name(&self) -> &'static str {
-        "qr"
-    }
-
-    fn forward(&self, inputs: &[&Array]) -> Result<Values> {
         with_field!(self.name(), inputs[0], a => {
-            let qr = linalg::qr(&a.view())?;
-            Ok(smallvec![qr.q.into(), qr.r.into()])
+            stacked(self.name(), lead(a.shape()), |number| {
+                let log = linalg::log_det(&matrix(a, number))?.1;
+                Ok(smallvec![crate::variable::scalar(log, dtype)])
+            })
         })
     }
 
@@ -294,64 +224,34 @@ impl Operation for Qr {
         cotangents: &[Option<Variable>],
         _: &[bool],
     ) -> Result<Derivatives> {
-        let [q, r] = [&call.outputs[0], &call.outputs[1]];
-        // M = R·R̄ᵀ − Q̄ᵀ·Q; Ā = (Q̄ + Q·copyltu(M))·R⁻ᵀ.
-        let mut m: Option<Variable> = None;
-        if let Some(g) = &cotangents[1] {
-            m = Some(r.matmul(&g.transpose()?)?);
-        }
-        if let Some(g) = &cotangents[0] {
-            let part = g.transpose()?.matmul(q)?;
-            m = Some(match m {
-                Some(m) => m.sub(&part)?,
-                None => part.neg()?,
-            });
-        }
-        let Some(m) = m else {
-            return Ok(smallvec![None]);
-        };
-        let lower = half_lower(&m)?;
-        let mut left = q.matmul(&lower.add(&lower.transpose()?)?)?;
-        if let Some(g) = &cotangents[0] {
-            left = left.add(g)?;
-        }
-        // X = left·R⁻ᵀ is the transpose of R⁻¹·leftᵀ.
-        let solve = Solve {
-            triangle: Some(Triangle::Upper),
-        };
-        Ok(smallvec![Some(
-            solve.apply(r, &left.transpose()?)?.transpose()?
-        )])
+        Ok(smallvec![match &cotangents[0] {
+            Some(g) => {
+                let shape: Axes = g.shape().iter().copied().chain([1, 1]).collect();
+                Some(adjoint(&call.inputs[0].inverse()?)?.mul(&g.reshape(&shape)?)?)
+            }
+            None => None,
+        }])
     }
 
     fn jvp(&self, call: &Call<'_>, tangents: &[Option<Variable>]) -> Result<Derivatives> {
-        let Some(t) = &tangents[0] else {
-            return Ok(smallvec![None, None]);
-        };
-        let [q, r] = [&call.outputs[0], &call.outputs[1]];
-        // With C = Ȧ·R⁻¹ and B = Qᵀ·C the skew part of Q̇ is Ω = L − Lᵀ, L the
-        // strict lower triangle of B; Q̇ = C − Q·(B − Ω), Ṙ = (B − Ω)·R.
-        let solve = Solve {
-            triangle: Some(Triangle::Lower),
-        };
-        let c = solve.apply(&r.transpose()?, &t.transpose()?)?.transpose()?;
-        let b = q.transpose()?.matmul(&c)?;
-        let n = b.shape()[0];
-        let strict = mask([n, n], b.dtype(), |i, j| f64::from(u8::from(i > j)))?;
-        let lower = b.mul(&strict)?;
-        let rest = b.sub(&lower.sub(&lower.transpose()?)?)?;
-        let moved_q = c.sub(&q.matmul(&rest)?)?;
-        Ok(smallvec![Some(moved_q), Some(rest.matmul(r)?)])
+        Ok(smallvec![match &tangents[0] {
+            Some(t) => {
+                let diagonal = diagonal_of(&call.inputs[0].solve(t)?)?.re()?;
+                Some(diagonal.sum(&[diagonal.ndim() - 1])?)
+            }
+            None => None,
+        }])
     }
 }
 
 impl Variable {
-    /// The solution X of A·X = B for a square matrix A; `b` has shape `[n]` or
-    /// `[n, k]`.
+    /// The solution X of A·X = B for square matrices A of shape `[…, n, n]` and
+    /// `b` of shape `[…, n, k]`, or `[n]` for a vector. Leading axes are equal, or
+    /// absent on one side.
     ///
     /// # Errors
-    /// [`Error::Linalg`] for a singular matrix, shapes that do not fit, or
-    /// numbers that are not finite; [`Error::DType`] for integers.
+    /// [`Error::Linalg`] for a singular matrix or numbers that are not finite;
+    /// [`Error::Shape`]; [`Error::DType`] for integers.
     pub fn solve(&self, b: &Variable) -> Result<Variable> {
         self.solved(None, b)
     }
@@ -366,8 +266,44 @@ impl Variable {
     }
 
     fn solved(&self, triangle: Option<Triangle>, b: &Variable) -> Result<Variable> {
+        let solve = Solve { triangle };
+        self.check_square(solve.name())?;
         let dtype = self.dtype().promote(b.dtype());
-        Solve { triangle }.apply(&self.cast(dtype)?, &b.cast(dtype)?)
+        let (a, b) = (self.cast(dtype)?, b.cast(dtype)?);
+        let n = a.shape()[a.ndim() - 1];
+        let rows = b.shape().iter().rev().nth(usize::from(b.ndim() > 1));
+        let (of_a, of_b) = (lead(a.shape()), lead(b.shape()));
+        if rows != Some(&n) || !(of_a == of_b || of_a.is_empty() || of_b.is_empty()) {
+            return Err(Error::Shape {
+                operation: solve.name(),
+                argument: "the right side".to_owned(),
+                found: b.shape().to_vec(),
+                wanted: format!(
+                    "it needs {n} rows, and no leading axes or those of the matrix of shape {:?}",
+                    a.shape()
+                ),
+            });
+        }
+        if of_a == of_b {
+            return solve.apply(&a, &b);
+        }
+        let columns = if b.ndim() == 1 {
+            1
+        } else {
+            b.shape()[b.ndim() - 1]
+        };
+        let counted = if of_a.is_empty() { of_b } else { of_a };
+        let with = |last: [usize; 2]| -> Axes { counted.iter().copied().chain(last).collect() };
+        let right = match b.ndim() {
+            1 => b.reshape(&[n, 1])?,
+            _ => b.clone(),
+        };
+        let right = right.broadcast_to(&with([n, columns]))?;
+        let x = solve.apply(&a.broadcast_to(&with([n, n]))?, &right)?;
+        match b.ndim() {
+            1 => x.reshape(&x.shape()[..x.ndim() - 1]),
+            _ => Ok(x),
+        }
     }
 
     /// The inverse of a square matrix. Prefer [`Variable::solve`].
@@ -376,7 +312,7 @@ impl Variable {
     /// As [`Variable::solve`].
     pub fn inverse(&self) -> Result<Variable> {
         self.check_square("inverse")?;
-        self.solve(&identity(self.shape()[0], self.dtype())?)
+        self.solve(&identity(self.shape()[self.ndim() - 1], self.dtype())?)
     }
 
     /// log |det A| of a square matrix; −∞ if it is singular, where the derivative
@@ -389,103 +325,36 @@ impl Variable {
         Variable::apply(LogDet, std::slice::from_ref(self))
     }
 
-    /// The lower triangular L with A = L·Lᴴ for a Hermitian positive definite
-    /// matrix, of which only the lower triangle is read. Its derivative is that
-    /// along Hermitian matrices.
-    ///
-    /// # Errors
-    /// [`Error::Linalg`] if the matrix is not positive definite.
-    pub fn cholesky(&self) -> Result<Variable> {
-        self.check_square("cholesky")?;
-        Variable::apply(Cholesky, std::slice::from_ref(self))
-    }
-
-    /// The thin factors Q and R, with positive diagonal, of a real m×n matrix of
-    /// full column rank, m ≥ n.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for m < n; [`Error::DType`] for complex matrices;
-    /// [`Error::Linalg`].
-    pub fn qr(&self) -> Result<(Variable, Variable)> {
-        self.check_matrix("qr")?;
-        if self.shape()[0] < self.shape()[1] {
-            return Err(Error::Shape {
-                operation: "qr",
-                argument: "the matrix".to_owned(),
-                found: self.shape().to_vec(),
-                wanted: "it needs as many rows as columns or more; factor its transpose".to_owned(),
-            });
-        }
-        let mut parts = Variable::apply_all(Qr, std::slice::from_ref(self))?.into_iter();
-        Ok((
-            self.part("qr", parts.next())?,
-            self.part("qr", parts.next())?,
-        ))
-    }
-
-    /// The eigenvalues, ascending, and eigenvectors, as columns, of a real
-    /// symmetric matrix, of which only the lower triangle is read. Its derivative
-    /// is that along symmetric matrices.
-    ///
-    /// # Errors
-    /// [`Error::DType`] for complex matrices; [`Error::Linalg`].
-    pub fn eigh(&self) -> Result<(Variable, Variable)> {
-        self.check_matrix("eigh")?;
-        let mut parts = Variable::apply_all(Eigh, std::slice::from_ref(self))?.into_iter();
-        Ok((
-            self.part("eigh", parts.next())?,
-            self.part("eigh", parts.next())?,
-        ))
-    }
-
-    /// The thin factors U, s (descending) and Vᵀ of a real matrix.
-    ///
-    /// # Errors
-    /// [`Error::DType`] for complex matrices; [`Error::Linalg`].
-    pub fn svd(&self) -> Result<(Variable, Variable, Variable)> {
-        self.check_matrix("svd")?;
-        let mut parts = Variable::apply_all(Svd, std::slice::from_ref(self))?.into_iter();
-        Ok((
-            self.part("svd", parts.next())?,
-            self.part("svd", parts.next())?,
-            self.part("svd", parts.next())?,
-        ))
-    }
-
-    fn part(&self, operation: &'static str, part: Option<Variable>) -> Result<Variable> {
-        part.ok_or_else(|| Error::Rule {
-            operation,
-            problem: "a factor is missing".to_owned(),
-        })
-    }
-
+    /// Checks that the last two axes are a square matrix.
     pub(crate) fn check_square(&self, operation: &'static str) -> Result<()> {
+        self.check_matrices(operation)?;
         match self.shape() {
-            [m, n] if m == n => Ok(()),
+            [.., m, n] if m == n => Ok(()),
             found => Err(Error::Shape {
                 operation,
                 argument: "the matrix".to_owned(),
                 found: found.to_vec(),
-                wanted: "it needs two axes of equal length".to_owned(),
+                wanted: "its last two axes must be of equal length".to_owned(),
             }),
         }
     }
 
-    fn check_matrix(&self, operation: &'static str) -> Result<()> {
-        if self.ndim() != 2 {
+    /// Checks that there are two axes or more, of a field.
+    pub(crate) fn check_matrices(&self, operation: &'static str) -> Result<()> {
+        if self.ndim() < 2 {
             return Err(Error::Shape {
                 operation,
                 argument: "the matrix".to_owned(),
                 found: self.shape().to_vec(),
-                wanted: "it needs two axes".to_owned(),
+                wanted: "it needs two axes, or more to count matrices".to_owned(),
             });
         }
-        if !matches!(self.dtype(), DType::F32 | DType::F64) {
+        if self.dtype() == DType::I64 {
             return Err(Error::DType {
                 operation,
                 argument: "the matrix".to_owned(),
                 found: self.dtype(),
-                wanted: "derivatives of its factors are known for f32 and f64",
+                wanted: "it needs f32, f64, c64 or c128",
             });
         }
         Ok(())

@@ -1,9 +1,9 @@
-//! Reductions: sums, means, extrema, products, log-sum-exp, softmax.
+//! Reductions: sums, means, extrema, products, log-sum-exp.
 
 use std::sync::LazyLock;
 
 use smallvec::smallvec;
-use tensegrity_tensor::{Array, Axes, DType, Element, Expr, Reduction, Tensor};
+use tensegrity_tensor::{Array, Axes, Element, Expr, Reduction, Tensor};
 
 use crate::formula::Formula;
 use crate::map::checked_axes;
@@ -158,25 +158,6 @@ impl Variable {
         self.without(&self.folded(Reduction::LogSumExp, axes)?, axes)
     }
 
-    /// eˣ / Σ eˣ over `axes`; without overflow.
-    ///
-    /// # Errors
-    /// As [`Variable::logsumexp`].
-    pub fn softmax(&self, axes: &[usize]) -> Result<Variable> {
-        static FORMULA: LazyLock<Formula> =
-            LazyLock::new(|| (Formula::input(0) - Formula::input(1)).exp());
-        let total = self.folded(Reduction::LogSumExp, axes)?;
-        FORMULA.evaluated("softmax", &[self, &total], None)
-    }
-
-    /// x − log Σ eˣ over `axes`; without overflow.
-    ///
-    /// # Errors
-    /// As [`Variable::logsumexp`].
-    pub fn log_softmax(&self, axes: &[usize]) -> Result<Variable> {
-        self.sub(&self.folded(Reduction::LogSumExp, axes)?)
-    }
-
     /// The product over one axis, which disappears; right, with all its
     /// derivatives, where factors are zero. log₂ n steps.
     ///
@@ -206,89 +187,7 @@ impl Variable {
         }
     }
 
-    /// Normalised to mean zero and variance one over `axes`, then scaled and
-    /// shifted: (x − mean)/√(variance + epsilon)·scale + shift (Ba, Kiros and
-    /// Hinton, arXiv:1607.06450). `scale` and `shift` broadcast.
-    ///
-    /// # Errors
-    /// [`Error::Axes`]; [`Error::Shape`]; [`Error::DType`] for complex elements.
-    pub fn layer_norm(
-        &self,
-        axes: &[usize],
-        scale: &Variable,
-        shift: &Variable,
-        epsilon: f64,
-    ) -> Result<Variable> {
-        self.check_real("layer_norm")?;
-        static CENTRED: LazyLock<Formula> = LazyLock::new(|| {
-            let d = Formula::input(0) - Formula::input(1);
-            d.clone() * d
-        });
-        static NORMALISED: LazyLock<Formula> = LazyLock::new(|| {
-            let d = Formula::input(0) - Formula::input(1);
-            let variance = Formula::input(2) * Formula::input(3) + Formula::input(4);
-            d * variance.power(-0.5) * Formula::input(5) + Formula::input(6)
-        });
-        let mean = self.mean_kept(axes)?;
-        let squares = CENTRED.evaluated("layer_norm", &[self, &mean], Some(axes))?;
-        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
-        let share = Variable::scalar(1.0 / count as f64, self.dtype());
-        let epsilon = Variable::scalar(epsilon, self.dtype());
-        let inputs = [self, &mean, &squares, &share, &epsilon, scale, shift];
-        self.normalised("layer_norm", &NORMALISED, &inputs)
-    }
-
-    /// Scaled to root mean square one over `axes`: x/√(mean x² + epsilon)·scale
-    /// (Zhang and Sennrich, arXiv:1910.07467). `scale` broadcasts.
-    ///
-    /// # Errors
-    /// As [`Variable::layer_norm`].
-    pub fn rms_norm(&self, axes: &[usize], scale: &Variable, epsilon: f64) -> Result<Variable> {
-        self.check_real("rms_norm")?;
-        static SQUARE: LazyLock<Formula> = LazyLock::new(|| Formula::input(0) * Formula::input(0));
-        static NORMALISED: LazyLock<Formula> = LazyLock::new(|| {
-            let mean = Formula::input(1) * Formula::input(2) + Formula::input(3);
-            Formula::input(0) * mean.power(-0.5) * Formula::input(4)
-        });
-        let squares = SQUARE.evaluated("rms_norm", &[self], Some(axes))?;
-        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
-        let share = Variable::scalar(1.0 / count as f64, self.dtype());
-        let epsilon = Variable::scalar(epsilon, self.dtype());
-        let inputs = [self, &squares, &share, &epsilon, scale];
-        self.normalised("rms_norm", &NORMALISED, &inputs)
-    }
-
-    fn normalised(
-        &self,
-        operation: &'static str,
-        formula: &Formula,
-        inputs: &[&Variable],
-    ) -> Result<Variable> {
-        let value = formula.evaluated(operation, inputs, None)?;
-        if value.shape() != self.shape() {
-            return Err(Error::Shape {
-                operation,
-                argument: "`scale` or `shift`".to_owned(),
-                found: value.shape().to_vec(),
-                wanted: format!("it must broadcast to the operand's {:?}", self.shape()),
-            });
-        }
-        Ok(value)
-    }
-
-    fn check_real(&self, operation: &'static str) -> Result<()> {
-        match self.dtype() {
-            DType::F32 | DType::F64 => Ok(()),
-            found => Err(Error::DType {
-                operation,
-                argument: "the operand".to_owned(),
-                found,
-                wanted: "it needs real numbers",
-            }),
-        }
-    }
-
-    fn folded(&self, reduction: Reduction, axes: &[usize]) -> Result<Variable> {
+    pub(crate) fn folded(&self, reduction: Reduction, axes: &[usize]) -> Result<Variable> {
         let mut fold = Fold {
             reduction,
             axes: Axes::new(),

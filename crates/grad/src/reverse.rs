@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use smallvec::SmallVec;
 
 use crate::formula::Formula;
-use crate::variable::{Node, is_complex};
+use crate::variable::{Node, is_complex, is_recording, unrecorded};
 use crate::{Error, Result, Variable};
 
 /// Cotangents of one result that are held before they are added up.
@@ -82,7 +82,8 @@ impl Passage {
     }
 }
 
-/// The cotangents that reached a result, not yet added up.
+/// The cotangents that reached a result, added up as they come where nobody else
+/// sees them, else together at the end.
 #[derive(Default)]
 struct Slot {
     parts: SmallVec<[Variable; 2]>,
@@ -90,6 +91,11 @@ struct Slot {
 
 impl Slot {
     fn add(&mut self, part: Variable) -> Result<()> {
+        if let Some(sum) = self.parts.last_mut()
+            && sum.add_in_place(&part)
+        {
+            return Ok(());
+        }
         if self.parts.len() == HELD {
             let sum = self.take()?;
             self.parts.extend(sum);
@@ -141,29 +147,48 @@ pub fn vjp(
     check_seeds("vjp", "cotangent", outputs, cotangents)?;
     check_inputs("vjp", inputs)?;
     let passage = Passage::between(inputs, outputs);
-    let nodes = passage.nodes();
-    let mut slots: Vec<SmallVec<[Slot; 1]>> = (nodes.iter())
+    let seeds: SmallVec<[Seed; 1]> = (outputs.iter().zip(cotangents))
+        .filter_map(|(output, &cotangent)| {
+            let place = passage.place(output)?;
+            Some((place, output.output(), cotangent.clone()))
+        })
+        .collect();
+    sweep(passage, seeds, inputs)
+}
+
+/// The place and number of an output, and its cotangent.
+type Seed = (usize, usize, Variable);
+
+/// One sweep back; nodes are let go of as soon as they are behind it.
+fn sweep(
+    mut passage: Passage,
+    seeds: SmallVec<[Seed; 1]>,
+    inputs: &[&Variable],
+) -> Result<Vec<Variable>> {
+    let mut slots: Vec<SmallVec<[Slot; 1]>> = (passage.nodes.iter())
         .map(|node| node.values().iter().map(|_| Slot::default()).collect())
         .collect();
     let mut waiting: BinaryHeap<usize> = BinaryHeap::new();
-    let mut queued = vec![false; nodes.len()];
-    for (output, &cotangent) in outputs.iter().zip(cotangents) {
-        if let Some(place) = passage.place(output) {
-            slots[place][output.output()].add(cotangent.clone())?;
-            if !std::mem::replace(&mut queued[place], true) {
-                waiting.push(place);
-            }
+    let mut queued = vec![false; slots.len()];
+    for (place, output, cotangent) in seeds {
+        slots[place][output].add(cotangent)?;
+        if !std::mem::replace(&mut queued[place], true) {
+            waiting.push(place);
         }
     }
     let mut results: Vec<Option<Variable>> = vec![None; inputs.len()];
-    let mut ends = vec![false; nodes.len()];
+    let mut ends = vec![false; slots.len()];
     for input in inputs {
         if let Some(place) = passage.place(input) {
             ends[place] = true;
         }
     }
     while let Some(place) = waiting.pop() {
-        let node = &nodes[place];
+        // Nodes beyond were done, or no cotangent reached them.
+        passage.nodes.truncate(place + 1);
+        let Some(node) = passage.nodes.pop() else {
+            break;
+        };
         let cotangents: SmallVec<[Option<Variable>; 1]> = (slots[place].iter_mut())
             .map(Slot::take)
             .collect::<Result<_>>()?;
@@ -220,15 +245,64 @@ pub fn vjp(
 /// # Errors
 /// [`Error::NotScalar`] if `loss` is not one real number; as [`vjp`].
 pub fn gradients(loss: &Variable, inputs: &[&Variable]) -> Result<Vec<Variable>> {
-    if loss.len() != 1 || is_complex(loss.dtype()) {
-        return Err(Error::NotScalar {
-            operation: "gradients",
-            shape: loss.shape().to_vec(),
-            dtype: loss.dtype(),
-        });
-    }
+    check_loss("gradients", loss)?;
     let one = Variable::ones(loss.shape(), loss.dtype())?;
     vjp(&[loss], &[&one], inputs)
+}
+
+/// As [`gradients`], for a computation that is not needed any more: what was
+/// kept of it is freed while going back, and the gradients are not recorded.
+///
+/// The most memory in use is so that of the forward pass, plus the cotangents on
+/// the way of one step; variables of the computation that are held elsewhere stay.
+///
+/// ```
+/// use tensegrity_grad::{Variable, backward};
+/// use tensegrity_tensor::Tensor;
+/// let x = Variable::new(Tensor::from_vec(vec![1.0, 2.0], &[2])?);
+/// let loss = x.square()?.sum_all()?;
+/// assert_eq!(backward(loss, &[&x])?[0].values()?, [2.0, 4.0]);
+/// # Ok::<(), tensegrity_grad::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`gradients`].
+pub fn backward(loss: Variable, inputs: &[&Variable]) -> Result<Vec<Variable>> {
+    check_loss("backward", &loss)?;
+    check_inputs("backward", inputs)?;
+    unrecorded(|| {
+        let one = Variable::ones(loss.shape(), loss.dtype())?;
+        consumed(loss, &one, inputs)
+    })
+}
+
+/// As [`vjp`] of a computation that is not needed any more: freed on the way,
+/// unless what is computed is recorded.
+pub(crate) fn consumed(
+    value: Variable,
+    cotangent: &Variable,
+    inputs: &[&Variable],
+) -> Result<Vec<Variable>> {
+    if is_recording() {
+        return vjp(&[&value], &[cotangent], inputs);
+    }
+    let passage = Passage::between(inputs, &[&value]);
+    let seeds = (passage.place(&value).into_iter())
+        .map(|place| (place, value.output(), cotangent.clone()))
+        .collect();
+    drop(value);
+    sweep(passage, seeds, inputs)
+}
+
+fn check_loss(operation: &'static str, loss: &Variable) -> Result<()> {
+    match loss.len() == 1 && !is_complex(loss.dtype()) {
+        true => Ok(()),
+        false => Err(Error::NotScalar {
+            operation,
+            shape: loss.shape().to_vec(),
+            dtype: loss.dtype(),
+        }),
+    }
 }
 
 pub(crate) fn check_inputs(operation: &'static str, inputs: &[&Variable]) -> Result<()> {

@@ -5,9 +5,10 @@ use smallvec::smallvec;
 use tensegrity_tensor::{Array, Axes, DType};
 
 use crate::operation::{Call, Derivatives, Operation, Values};
+use crate::reverse::consumed;
 use crate::shape::{linear_rules, stack};
 use crate::variable::{is_complex, is_recording, recorded};
-use crate::{Error, Result, Variable, gradients, jvp, vjp};
+use crate::{Error, Result, Variable, backward, gradients, jvp, vjp};
 
 /// The same value as a step of its own, so that derivatives can be taken with
 /// respect to this use of it.
@@ -87,8 +88,13 @@ where
 {
     move |x| {
         let traced = Traced::new(&f, x)?;
-        let gradients = gradients(&traced.value, &traced.references())?;
-        Ok((traced.value, gradients))
+        let arguments: Vec<&Variable> = traced.arguments.iter().collect();
+        if is_recording() {
+            let gradients = gradients(&traced.value, &arguments)?;
+            return Ok((traced.value, gradients));
+        }
+        let value = traced.value.stop_gradient();
+        Ok((value, backward(traced.value, &arguments)?))
     }
 }
 
@@ -245,7 +251,7 @@ where
         let used: Vec<&Variable> = (traced.arguments.iter().zip(wanted))
             .filter_map(|(x, &wanted)| wanted.then_some(x))
             .collect();
-        let mut parts = vjp(&[&traced.value], &[g], &used)?.into_iter();
+        let mut parts = consumed(traced.value, g, &used)?.into_iter();
         Ok((wanted.iter())
             .map(|&wanted| if wanted { parts.next() } else { None })
             .collect())

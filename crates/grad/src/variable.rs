@@ -274,6 +274,33 @@ impl Variable {
         Arc::ptr_eq(&self.node, &other.node) && self.output == other.output
     }
 
+    /// Adds a value of the same shape and type to this one, if neither is recorded
+    /// and nobody else can see it change; otherwise gives `false`.
+    pub(crate) fn add_in_place(&mut self, other: &Variable) -> bool {
+        fn add<T: Element>(x: &mut Tensor<T>, y: &Tensor<T>) -> bool {
+            let Some(elements) = x.exclusive() else {
+                return false;
+            };
+            for (x, &y) in elements.iter_mut().zip(y.as_slice()) {
+                *x = x.add(y);
+            }
+            true
+        }
+        if other.node.tracked || self.shape() != other.shape() {
+            return false;
+        }
+        let Some(node) = Arc::get_mut(&mut self.node).filter(|node| !node.tracked) else {
+            return false;
+        };
+        match (&mut node.values[self.output as usize], other.value()) {
+            (Array::F32(x), Array::F32(y)) => add(x, y),
+            (Array::F64(x), Array::F64(y)) => add(x, y),
+            (Array::C64(x), Array::C64(y)) => add(x, y),
+            (Array::C128(x), Array::C128(y)) => add(x, y),
+            _ => false,
+        }
+    }
+
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
     }

@@ -4,7 +4,7 @@
 mod check;
 
 use check::{OpSpec, Range, check};
-use tensegrity_grad::{Result, Triangle, Variable, Window, concat, einsum, stack};
+use tensegrity_grad::{Result, Variable, Window, concat, einsum, stack};
 
 type Inputs<'a> = &'a [Variable];
 
@@ -252,81 +252,6 @@ fn contractions() {
         })
         .complex(),
     );
-}
-
-/// x·xᴴ + 1, which is Hermitian positive definite.
-fn positive(x: &Variable) -> Result<Variable> {
-    let n = x.shape()[0];
-    let one = Variable::constant(tensegrity_tensor::Tensor::<f64>::eye(n)?);
-    x.matmul(&x.transpose()?.conj()?)?
-        .add(&one.cast(x.dtype())?)
-}
-
-/// x plus 1, 2, 3, … on its diagonal: regular, with well separated spectrum.
-fn regular(x: &Variable) -> Result<Variable> {
-    let tensor = tensegrity_tensor::Tensor::from_fn(x.shape(), |at| {
-        if at[0] == at[1] {
-            2.0 * (at[0] + 1) as f64
-        } else {
-            0.0
-        }
-    })?;
-    x.add(&Variable::constant(tensor).cast(x.dtype())?)
-}
-
-#[test]
-fn linear_systems() {
-    let s: &[usize] = &[3, 3];
-    check(op("solve", &[s, &[3, 2]], |x| regular(&x[0])?.solve(&x[1])).complex());
-    check(op("solve vector", &[s, &[3]], |x| regular(&x[0])?.solve(&x[1])).complex());
-    check(
-        op("solve lower", &[s, &[3, 2]], |x| {
-            regular(&x[0])?.solve_triangular(Triangle::Lower, &x[1])
-        })
-        .complex(),
-    );
-    check(
-        op("solve upper", &[s, &[3]], |x| {
-            regular(&x[0])?.solve_triangular(Triangle::Upper, &x[1])
-        })
-        .complex(),
-    );
-    check(op("inverse", &[s], |x| regular(&x[0])?.inverse()).complex());
-    check(op("logdet", &[s], |x| regular(&x[0])?.logdet()).complex());
-    check(op("cholesky", &[s], |x| positive(&x[0])?.cholesky()).complex());
-    check(op("expm", &[s], |x| x[0].expm()).complex());
-    check(op("expm squared", &[s], |x| {
-        x[0].scale(7.0)?.expm()?.scale(1e-3)
-    }));
-}
-
-#[test]
-fn factorisations() {
-    check(op("qr", &[&[4, 3]], |x| {
-        let (q, r) = regular(&x[0])?.qr()?;
-        q.matmul(&r.square()?)
-    }));
-    check(op("qr square", &[&[3, 3]], |x| {
-        regular(&x[0])?.qr()?.0.square()
-    }));
-    check(op("eigh", &[&[3, 3]], |x| {
-        let (w, v) = regular(&x[0].add(&x[0].transpose()?)?.scale(0.5)?)?.eigh()?;
-        v.square()?.matmul(&w.square()?)
-    }));
-    check(op("eigh vectors", &[&[3, 3]], |x| {
-        Ok(regular(&x[0].add(&x[0].transpose()?)?.scale(0.5)?)?
-            .eigh()?
-            .1)
-    }));
-    check(op("svd", &[&[3, 3]], |x| {
-        let (u, s, vt) = regular(&x[0])?.svd()?;
-        u.square()?.mul(&s)?.matmul(&vt)
-    }));
-    check(op("svd tall", &[&[4, 3]], |x| Ok(regular(&x[0])?.svd()?.0)));
-    check(op("svd wide", &[&[2, 4]], |x| Ok(regular(&x[0])?.svd()?.2)));
-    check(op("singular values", &[&[4, 2]], |x| {
-        regular(&x[0])?.svd()?.1.square()
-    }));
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use array::Array;
 pub use axes::{Axes, MAX_AXES, Strides, element_count, row_major};
 pub use dtype::DType;
 pub use element::{Element, Real, Scalar, c64, c128};
-pub use elementwise::{Binary, Expr, Operand, Reduction, Unary};
+pub use elementwise::{Binary, Expr, Operand, Prepared, PreparedReduction, Reduction, Unary};
 pub use error::{Error, Result};
 pub use permute::copy_into;
 pub use seed::SplitMix64;

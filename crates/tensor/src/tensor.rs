@@ -137,6 +137,11 @@ impl<T: Element> Tensor<T> {
         elements
     }
 
+    /// The elements for writing, if this tensor is the only one that shares them.
+    pub fn exclusive(&mut self) -> Option<&mut [T]> {
+        Arc::get_mut(&mut self.data).map(Vec::as_mut_slice)
+    }
+
     /// The elements in row-major order; no copy unless they are shared.
     #[must_use]
     pub fn into_vec(self) -> Vec<T> {

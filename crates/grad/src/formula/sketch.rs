@@ -88,9 +88,12 @@ impl Sketch {
 
     /// The conjugate, which is the value itself if it is real.
     pub fn conj(&mut self, a: usize) -> usize {
-        match self.complex[a] {
-            true => self.unary(Unary::Conj, a),
-            false => a,
+        match self.steps[a] {
+            Step::Constant(re, im) if self.complex[a] => {
+                self.intern(Step::Constant(re, (-f64::from_bits(im)).to_bits()))
+            }
+            _ if self.complex[a] => self.unary(Unary::Conj, a),
+            _ => a,
         }
     }
 

@@ -9,8 +9,9 @@
 use tensegrity_grad::{Error, Result, Variable, gradients, jvp};
 use tensegrity_tensor::{Array, DType, SplitMix64, Tensor, c64, c128};
 
-/// Where arguments are taken from.
+/// Where arguments are taken from; not every table takes from everywhere.
 #[derive(Clone, Copy, PartialEq)]
+#[allow(dead_code)]
 pub enum Range {
     /// (−1, 1).
     Centred,

@@ -6,6 +6,7 @@ use super::expr::Expr;
 use super::machine::Machine;
 use super::operand::Operand;
 use super::program::Program;
+use super::small;
 use super::space::{Space, Tile};
 use crate::permute::{STREAMED, Shared, StridedCopy, copy_bytes, fence, streaming_store};
 use crate::threads::{is_parallel, parallel_for};
@@ -31,15 +32,7 @@ impl Expr {
     /// [`element_count`].
     pub fn eval<T: Element>(&self, inputs: &[Operand<'_>]) -> Result<Tensor<T>> {
         let program = Program::compile(self, &dtypes(inputs), Some(T::DTYPE))?;
-        let shape = broadcast_shape(inputs)?;
-        let count = element_count(&shape)?;
-        let mut data: Vec<T> = storage::with_room(count);
-        let job = Job::new(&program, inputs, &shape, &row_major(&shape));
-        // SAFETY: the room is exclusive and dense for the shape.
-        unsafe { job.run(data.as_mut_ptr().cast()) };
-        // SAFETY: every one of the `count` elements was written.
-        unsafe { data.set_len(count) };
-        Tensor::from_vec(data, &shape)
+        evaluated(&program, inputs)
     }
 
     /// As [`Expr::eval`] into memory that exists; inputs are broadcast to the
@@ -70,6 +63,27 @@ impl Expr {
     pub fn dtype(&self, inputs: &[DType]) -> Result<DType> {
         Ok(Program::compile(self, inputs, None)?.dtype)
     }
+}
+
+/// The values of a program of type `T`, into new memory.
+pub(super) fn evaluated<T: Element>(
+    program: &Program,
+    inputs: &[Operand<'_>],
+) -> Result<Tensor<T>> {
+    let shape = broadcast_shape(inputs)?;
+    let count = element_count(&shape)?;
+    let mut data: Vec<T> = storage::with_room(count);
+    // SAFETY: the room is exclusive, dense for the shape and of the type of
+    // the program.
+    unsafe {
+        let target = data.as_mut_ptr().cast();
+        if !small::run(program, inputs, &shape, count, target) {
+            Job::new(program, inputs, &shape, &row_major(&shape)).run(target);
+        }
+    }
+    // SAFETY: every one of the `count` elements was written.
+    unsafe { data.set_len(count) };
+    Tensor::from_vec(data, &shape)
 }
 
 pub(super) fn dtypes(inputs: &[Operand<'_>]) -> SmallVec<[DType; 4]> {

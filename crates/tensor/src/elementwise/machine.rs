@@ -1,6 +1,9 @@
 //! Running a program tile by tile.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
+
+use smallvec::{SmallVec, smallvec};
 
 use super::level::Level;
 use super::operand::Operand;
@@ -28,12 +31,45 @@ pub(super) struct Machine<'a> {
     inputs: &'a [Operand<'a>],
     space: &'a Space,
     level: Level,
-    memory: Vec<Page>,
+    memory: Memory,
     /// Pages of a scratch tile.
     pages: usize,
     /// Offset and length of what lies packed, for every input.
-    packed: Vec<Option<(isize, usize)>>,
-    pointers: Vec<*const u8>,
+    packed: SmallVec<[Option<(isize, usize)>; 8]>,
+    pointers: SmallVec<[*const u8; 8]>,
+}
+
+/// Scratch memory that goes back to the thread it was used on, because taking
+/// fresh pages costs more than most evaluations.
+struct Memory(Vec<Page>);
+
+/// Pages a thread keeps at most.
+const KEPT: usize = 1024;
+
+thread_local! {
+    static PAGES: Cell<Vec<Page>> = const { Cell::new(Vec::new()) };
+}
+
+impl Memory {
+    fn new(pages: usize) -> Self {
+        let mut memory = PAGES.try_with(Cell::take).unwrap_or_default();
+        if memory.capacity() < pages {
+            memory = Vec::with_capacity(pages.next_power_of_two());
+        }
+        // SAFETY: the capacity was checked, and pages are of bytes that need
+        // not be initialised.
+        unsafe { memory.set_len(pages) };
+        Self(memory)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if self.0.capacity() <= KEPT {
+            // A thread that is ending keeps nothing.
+            let _ = PAGES.try_with(|pages| pages.set(std::mem::take(&mut self.0)));
+        }
+    }
 }
 
 impl<'a> Machine<'a> {
@@ -47,10 +83,10 @@ impl<'a> Machine<'a> {
             inputs,
             space,
             level: Level::detect(),
-            memory: vec![Page([MaybeUninit::uninit(); 4096]); tiles * pages],
+            memory: Memory::new(tiles * pages),
             pages,
-            packed: vec![None; inputs.len()],
-            pointers: vec![std::ptr::null(); inputs.len()],
+            packed: smallvec![None; inputs.len()],
+            pointers: smallvec![std::ptr::null(); inputs.len()],
         };
         for (number, &(dtype, re, im)) in program.constants.iter().enumerate() {
             let tile = machine.tile(program.scratches + number);
@@ -62,7 +98,7 @@ impl<'a> Machine<'a> {
 
     /// Address of tile `number` of the scratch memory.
     fn tile(&mut self, number: usize) -> *mut u8 {
-        self.memory[number * self.pages..].as_mut_ptr().cast()
+        self.memory.0[number * self.pages..].as_mut_ptr().cast()
     }
 
     /// A tile the result may be written to.
@@ -160,7 +196,7 @@ impl<'a> Machine<'a> {
 
 /// # Safety
 /// `target` is aligned and valid for `count` elements of type `dtype`.
-unsafe fn fill_constant(target: *mut u8, count: usize, dtype: DType, re: f64, im: f64) {
+pub(super) unsafe fn fill_constant(target: *mut u8, count: usize, dtype: DType, re: f64, im: f64) {
     /// # Safety
     /// As above.
     unsafe fn fill<T: Copy>(target: *mut u8, count: usize, value: T) {

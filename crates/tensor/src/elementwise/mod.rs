@@ -23,11 +23,14 @@ mod level;
 mod machine;
 mod micro;
 mod operand;
+mod prepared;
 mod program;
 mod reduction;
 mod single;
+mod small;
 mod space;
 
 pub use expr::{Binary, Expr, Unary};
 pub use operand::Operand;
+pub use prepared::{Prepared, PreparedReduction};
 pub use reduction::Reduction;

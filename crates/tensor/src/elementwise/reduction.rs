@@ -105,36 +105,14 @@ impl Expr {
         axes: &[usize],
         inputs: &[Operand<'_>],
     ) -> Result<Tensor<T>> {
-        let shape = broadcast_shape(inputs)?;
-        let reduced = check_axes(axes, shape.len())?;
-        let kept: Axes = (0..shape.len())
-            .filter(|axis| !reduced.contains(axis))
-            .collect();
-        let result_shape: Axes = kept.iter().map(|&axis| shape[axis]).collect();
-        let count = element_count(&result_shape)?;
-        element_count(&shape)?;
-        let extremum = matches!(reduction, Reduction::Max | Reduction::Min);
-        if extremum && count > 0 && reduced.iter().any(|&axis| shape[axis] == 0) {
-            return Err(Error::EmptyReduction {
-                what: reduction.name(),
-                shape: shape.to_vec(),
-            });
-        }
-        let dtypes = dtypes(inputs);
-        let prepared = reduction.prepared(self, self.dtype(&dtypes)?)?;
-        let program = Program::compile(&prepared, &dtypes, None)?;
-        let job = Job::new(&program, reduction.fold(), inputs, &shape, &kept, &reduced)?;
-        Ok(match program.dtype {
-            DType::I64 => converted(Tensor::from_vec(job.run::<i64>(count), &result_shape)?)?,
-            DType::C128 => converted(Tensor::from_vec(job.run::<c128>(count), &result_shape)?)?,
-            _ => {
-                let mut values = job.run::<f64>(count);
-                if reduction == Reduction::Norm {
-                    values.iter_mut().for_each(|value| *value = value.sqrt());
-                }
-                converted(Tensor::from_vec(values, &result_shape)?)?
-            }
-        })
+        let program = self.prepared(reduction, &dtypes(inputs))?;
+        reduced(&program, reduction, axes, inputs)
+    }
+
+    /// The program whose values a reduction folds.
+    pub(super) fn prepared(&self, reduction: Reduction, inputs: &[DType]) -> Result<Program> {
+        let prepared = reduction.prepared(self, self.dtype(inputs)?)?;
+        Program::compile(&prepared, inputs, None)
     }
 
     /// Reduces all values of the expression to one.
@@ -149,6 +127,42 @@ impl Expr {
         let axes: Axes = (0..broadcast_shape(inputs)?.len()).collect();
         self.reduce(reduction, &axes, inputs)?.get(&[])
     }
+}
+
+/// The values of a program made for `reduction`, folded over `axes`.
+pub(super) fn reduced<T: Element>(
+    program: &Program,
+    reduction: Reduction,
+    axes: &[usize],
+    inputs: &[Operand<'_>],
+) -> Result<Tensor<T>> {
+    let shape = broadcast_shape(inputs)?;
+    let reduced = check_axes(axes, shape.len())?;
+    let kept: Axes = (0..shape.len())
+        .filter(|axis| !reduced.contains(axis))
+        .collect();
+    let result_shape: Axes = kept.iter().map(|&axis| shape[axis]).collect();
+    let count = element_count(&result_shape)?;
+    element_count(&shape)?;
+    let extremum = matches!(reduction, Reduction::Max | Reduction::Min);
+    if extremum && count > 0 && reduced.iter().any(|&axis| shape[axis] == 0) {
+        return Err(Error::EmptyReduction {
+            what: reduction.name(),
+            shape: shape.to_vec(),
+        });
+    }
+    let job = Job::new(program, reduction.fold(), inputs, &shape, &kept, &reduced)?;
+    Ok(match program.dtype {
+        DType::I64 => converted(Tensor::from_vec(job.run::<i64>(count), &result_shape)?)?,
+        DType::C128 => converted(Tensor::from_vec(job.run::<c128>(count), &result_shape)?)?,
+        _ => {
+            let mut values = job.run::<f64>(count);
+            if reduction == Reduction::Norm {
+                values.iter_mut().for_each(|value| *value = value.sqrt());
+            }
+            converted(Tensor::from_vec(values, &result_shape)?)?
+        }
+    })
 }
 
 fn converted<T: Element, U: Element>(tensor: Tensor<U>) -> Result<Tensor<T>> {
