@@ -24,6 +24,9 @@ fn refused(error: tensegrity::optim::Error) -> PyErr {
     }
 }
 
+/// A point with the value and the gradient there.
+type Pair = (Vec<f64>, f64, Vec<f64>);
+
 /// Callables `f(x)`, or `f(x, batch)` where there are samples.
 struct Callables {
     dimension: usize,
@@ -35,7 +38,7 @@ struct Callables {
     hessp: Option<Py<PyAny>>,
     third: Option<Py<PyAny>>,
     /// The last pair of a `fun` that returns both, with its point.
-    pair: Mutex<Option<(Vec<f64>, f64, Vec<f64>)>>,
+    pair: Mutex<Option<Pair>>,
 }
 
 impl Callables {

@@ -241,7 +241,8 @@ fn transfer(options: &Options, digits: &Digits, progress: Progress<'_>) -> Resul
     let polar = PolarMethod::NewtonSchulz(NewtonSchulz::muon(5));
     let norm = |rate: f64| -> Method { NormDescent::new(rate).polar(polar.clone()).into() };
     let mut moved = Vec::new();
-    let kinds: [(&str, f64, Start, &dyn Fn(f64) -> Method); 2] = [
+    type Kind<'a> = (&'a str, f64, Start, &'a dyn Fn(f64) -> Method);
+    let kinds: [Kind<'_>; 2] = [
         ("Adam", 0.25, Start::Normal, &|rate| Adam::new(rate).into()),
         ("RMS→RMS", 4.0, Start::Orthogonal, &norm),
     ];

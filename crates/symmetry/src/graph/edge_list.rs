@@ -1,7 +1,6 @@
 //! Edge lists: one edge a line.
 
 use super::Graph;
-use super::graph6::excerpt;
 use crate::{Error, Result};
 
 /// Reads an edge list: a line has two vertices and maybe a colour (1 unless
@@ -27,7 +26,6 @@ pub fn parse_edge_list(text: &str, n: Option<usize>, directed: bool) -> Result<G
     for (number, line) in text.split('\n').enumerate() {
         let wrong = |place: usize, problem: String| Error::Parse {
             what: "an edge list",
-            text: excerpt(line),
             position: start + place,
             problem: format!("line {}: {problem}", number + 1),
         };

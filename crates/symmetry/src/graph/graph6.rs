@@ -44,7 +44,6 @@ pub fn parse_graph6(text: &str) -> Result<Vec<Graph>> {
 fn parse_line(line: &[u8], start: usize, number: usize) -> Result<Graph> {
     let wrong = |place: usize, problem: String| Error::Parse {
         what: "graph6",
-        text: excerpt(&String::from_utf8_lossy(line)),
         position: start + place,
         problem: format!("line {number}: {problem}"),
     };
@@ -111,14 +110,6 @@ fn parse_line(line: &[u8], start: usize, number: usize) -> Result<Graph> {
         .map(|(_, e)| e)
         .collect();
     Graph::from_edges(n, &edges, directed)
-}
-
-/// The start of a line, for messages.
-pub(super) fn excerpt(line: &str) -> String {
-    match line.char_indices().nth(40) {
-        None => line.to_owned(),
-        Some((end, _)) => format!("{}…", &line[..end]),
-    }
 }
 
 /// The graph in graph6, or in digraph6 if it is directed; no end of line.

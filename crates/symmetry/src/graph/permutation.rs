@@ -59,7 +59,6 @@ impl Permutation {
     pub fn parse(text: &str, n: usize) -> Result<Self> {
         let wrong = |position: usize, problem: String| Error::Parse {
             what: "a permutation",
-            text: text.to_owned(),
             position,
             problem,
         };

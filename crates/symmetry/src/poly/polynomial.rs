@@ -211,7 +211,6 @@ impl std::str::FromStr for Polynomial {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |word: &str, problem: String| Error::Parse {
             what: "a polynomial",
-            text: text.to_owned(),
             position: word.as_ptr() as usize - text.as_ptr() as usize,
             problem,
         };
