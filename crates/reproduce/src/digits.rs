@@ -13,6 +13,9 @@ use crate::{Error, Result};
 
 const BATCH: usize = 256;
 
+/// Steps between two looks at the loss of all data.
+pub(crate) const LOOK: usize = 10;
+
 /// The images, n×64 with values in [0, 1], and the digit of each.
 pub(crate) struct Digits {
     pub(crate) images: Tensor<f32>,
@@ -213,7 +216,7 @@ impl<'a> Network<'a> {
     }
 
     /// The first step at which the loss is at most `target`, looked at every
-    /// tenth step.
+    /// [`LOOK`] steps.
     pub(crate) fn steps_to(
         &self,
         target: f64,
@@ -221,7 +224,7 @@ impl<'a> Network<'a> {
         steps: usize,
     ) -> Result<Option<usize>> {
         let mut reached = None;
-        self.train(method, Schedule::constant(), steps, 10, |step, loss| {
+        self.train(method, Schedule::constant(), steps, LOOK, |step, loss| {
             if loss <= target {
                 reached = Some(step);
             }
