@@ -30,11 +30,12 @@ use crate::{Error, Result, Variable};
 /// that is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Discarded {
-    /// All of it: exact, at the cost of the whole decomposition.
+    /// All of it: exact; the derivatives work with the whole decomposition.
     #[default]
     Exact,
-    /// Nothing, as if it were zero: an error of the size of σₖ₊₁/σₖ, and no cost
-    /// beyond the part that is kept.
+    /// Nothing, as if it were zero: an error of the size of σₖ₊₁/σₖ. Derivatives
+    /// then work with the part that is kept only; the value is still cut from the
+    /// whole decomposition.
     Ignored,
 }
 
